@@ -1,0 +1,79 @@
+# Everything runs in .venv, which the first target that needs it builds from the lock.
+# It takes python3 >= 3.11 with venv, and a package index (pip's own settings choose which).
+
+PYTHON ?= python3
+STORE ?=
+JOBS ?= 2
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+# The stamp carries the version, so that another PYTHON builds the environment anew.
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+STAMP := .venv/.installed-$(VERSION)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check lint types generated docs format bench mutants soak lock clean
+
+help: ## list the targets
+	@echo "make TARGET [PYTHON=$(PYTHON)]"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(STAMP): requirements/dev.txt pyproject.toml src/polyvec/_version.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "polyvec needs python >= 3.11, this is " + sys.version)'
+	@echo "installing requirements/dev.txt into .venv (python $(VERSION))"
+	@[ -x $(BIN)/python$(VERSION) -a -x $(BIN)/pip ] || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP) ## show polyvec on 2,000 real records (STORE=url for another store)
+	@$(BIN)/polyvec demo $(STORE)
+
+test: check ## check, then run all tests (JOBS=2, PYTEST_ARGS=...)
+	@$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+check: lint types generated docs ## lint, format, types, generated files, documentation
+
+lint: $(STAMP)
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo "not formatted; run: make format"; $(BIN)/ruff format --diff --quiet | head -n 40; exit 1; }
+	@echo "lint: ok"
+
+types: $(STAMP)
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/pyright
+	@echo "types: ok"
+
+generated: $(STAMP)
+	@$(BIN)/python tools/unasync.py --check
+	@if [ -e tools/generate_docs.py ]; then $(BIN)/python tools/generate_docs.py --check; fi
+	@echo "generated files: ok"
+
+docs: $(STAMP) ## build the documentation into site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "docs: ok"
+
+format: $(STAMP) ## rewrite generated files, sort imports, format
+	@$(BIN)/python tools/unasync.py
+	@if [ -e tools/generate_docs.py ]; then $(BIN)/python tools/generate_docs.py; fi
+	@$(BIN)/ruff check --quiet --select I --fix
+	@$(BIN)/ruff format --quiet
+
+bench: $(STAMP) ## measure speed, as ratios
+	@$(BIN)/python tests/benchmarks/run.py
+
+mutants: $(STAMP) ## measure the conformance suite by seeded faults
+	@$(BIN)/python -m polyvec.testing.mutants
+
+soak: $(STAMP) ## a million random operations against a model
+	@$(BIN)/python tests/soak.py
+
+lock: $(STAMP) ## write requirements/dev.txt (LOCK_ARGS=--upgrade for newer versions)
+	@UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+		$${PIP_INDEX_URL:+--default-index "$$PIP_INDEX_URL"} $(LOCK_ARGS) \
+		--extra testing --group dev --output-file requirements/dev.txt pyproject.toml
+
+clean: ## remove what the other targets made, .venv too
+	@rm -rf .venv build dist site reports .coverage* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
