@@ -1,0 +1,19 @@
+"""Chroma for polyvec; imports no client library."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from polyvec.registry import AdapterPlugin
+from polyvec_chroma._config import ChromaConfig
+
+PLUGIN: Final = AdapterPlugin(
+    backend="chroma",
+    schemes=("chroma",),
+    config=ChromaConfig,
+    module=None,  # only the configuration exists yet
+    extra="chroma",
+    packages=("chromadb",),
+)
+
+__all__ = ["PLUGIN", "ChromaConfig"]

@@ -1,0 +1,19 @@
+"""Milvus for polyvec; imports no client library."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from polyvec.registry import AdapterPlugin
+from polyvec_milvus._config import MilvusConfig
+
+PLUGIN: Final = AdapterPlugin(
+    backend="milvus",
+    schemes=("milvus",),
+    config=MilvusConfig,
+    module=None,  # only the configuration exists yet
+    extra="milvus",
+    packages=("pymilvus", "milvus_lite"),
+)
+
+__all__ = ["PLUGIN", "MilvusConfig"]

@@ -1,0 +1,19 @@
+"""Weaviate for polyvec; imports no client library."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from polyvec.registry import AdapterPlugin
+from polyvec_weaviate._config import WeaviateConfig
+
+PLUGIN: Final = AdapterPlugin(
+    backend="weaviate",
+    schemes=("weaviate",),
+    config=WeaviateConfig,
+    module=None,  # only the configuration exists yet
+    extra="weaviate",
+    packages=("weaviate",),
+)
+
+__all__ = ["PLUGIN", "WeaviateConfig"]
