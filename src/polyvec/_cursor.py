@@ -1,0 +1,80 @@
+"""The cursor of a scan: a position of the adapter, bound to namespace and filter. Pure.
+
+It is text that any process can use, so it carries what it belongs to: a cursor
+of another filter or namespace would silently skip records.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from polyvec.errors import InvalidRequestError
+from polyvec.rewrite import is_all, normal_form
+
+if TYPE_CHECKING:
+    from polyvec.filters import Filter
+
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a scan starts: after `position`, at the beginning, or behind the end."""
+
+    position: str | None
+    done: bool
+
+
+def fingerprint(where: Filter | None) -> str:
+    """Return a short text that equal filters share."""
+    if where is None or is_all(where):
+        return ""
+    return sha256(repr(normal_form(where)).encode()).hexdigest()[:16]
+
+
+def encode(position: str | None, namespace: str, filter_print: str) -> str:
+    """Return the cursor after an adapter's position; None means behind the end."""
+    fields = [VERSION, namespace, filter_print, position]
+    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode()
+
+
+def decode(cursor: object, namespace: str, filter_print: str) -> Start:
+    """Return where a scan starts.
+
+    Raises
+    ------
+    InvalidRequestError
+        Not a cursor, or one of another namespace or filter.
+    """
+    if cursor is None:
+        return Start(None, done=False)
+    if not isinstance(cursor, str) or not cursor:
+        raise InvalidRequestError(
+            f"after={cursor!r}: expected the cursor of a batch of the same scan, or None"
+        )
+    version, space, printed, position = _fields(cursor)
+    if version != VERSION:
+        raise InvalidRequestError(f"after= is a cursor of version {version!r}; expected {VERSION}")
+    if (space, printed) != (namespace, filter_print):
+        what = "namespace" if space != namespace else "filter"
+        raise InvalidRequestError(
+            f"after= is a cursor of another {what}; continue a scan with what it started with"
+        )
+    return Start(position, done=position is None)
+
+
+def _fields(cursor: str) -> list[Any]:
+    fields: Any = None
+    with suppress(binascii.Error, ValueError):
+        fields = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
+    match fields:
+        case [_, str(), str(), str() | None]:
+            return [*fields]
+        case _:
+            raise InvalidRequestError(f"after={cursor[:40]!r} is not a cursor that polyvec made")

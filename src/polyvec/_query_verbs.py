@@ -1,0 +1,133 @@
+# Generated from _query_verbs_async.py by tools/unasync.py. Do not edit.
+"""The verbs that search (synchronous source): arguments checked, then carried out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from polyvec import _checks, _search
+from polyvec._arguments import check_query
+from polyvec._bound import Bound
+from polyvec._ranking import Plan, to_hits
+from polyvec.records import M
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from polyvec._arguments import Asked
+    from polyvec._scope import Scope
+    from polyvec.filters import Filter
+    from polyvec.primitives import Found
+    from polyvec.records import Hit
+    from polyvec.schema import Index
+    from polyvec.types import Include, Vector
+
+DEFAULT: Final[tuple[Include, ...]] = ("metadata", "text")
+
+
+class QueryVerbs(Bound[M]):
+    """Query, by one vector or by many."""
+
+    def query(
+        self,
+        vector: npt.ArrayLike,
+        *,
+        top_k: int = 10,
+        filter: Filter | Mapping[str, Any] | None = None,
+        min_score: float | None = None,
+        include: Sequence[Include] = DEFAULT,
+        search: Index | None = None,
+        exact: bool = False,
+        max_candidates: int | None = None,
+        consistency: str | None = None,
+        timeout_s: float | None = None,
+    ) -> list[Hit[M]]:
+        """Return the nearest records, best first, ties by id.
+
+        Parameters
+        ----------
+        vector
+            `(dimension,)` finite numbers; not all zero for cosine.
+        top_k
+            Hits wanted, 1 to the capability's limit.
+        filter
+            Which records count: a filter, a Mongo-style dict, or None for all.
+        min_score
+            Keep hits with `score >= min_score`.
+        include
+            Columns of the records: any of `"metadata"`, `"text"`, `"vector"`.
+        search
+            Settings for this search, for example `HNSW(ef_search=400)`.
+        exact
+            Compare with every vector, whatever the index; exempt from the budget.
+        max_candidates
+            Most candidates to look at where hits are checked here, at least
+            `top_k`; by default 100 times `top_k`, at least 10,000.
+        consistency
+            `"strong"`, or None for the backend's default.
+        timeout_s
+            Seconds until `DeadlineError`, None for the store's default.
+
+        Raises
+        ------
+        SearchBudgetError
+            The candidates ran out before `top_k` right hits were found.
+        """
+        queries = _checks.check_queries(vector, self.dimension, self.metric, many=False)
+        scope = self._scope(timeout_s, consistency)
+        asked = check_query(
+            self._can,
+            self._where(filter),
+            top_k=top_k,
+            min_score=min_score,
+            include=include,
+            search=search,
+            exact=exact,
+            max_candidates=max_candidates,
+        )
+        return (self._hits(scope, queries, asked))[0]
+
+    def query_many(
+        self,
+        vectors: npt.ArrayLike,
+        *,
+        top_k: int = 10,
+        filter: Filter | Mapping[str, Any] | None = None,
+        min_score: float | None = None,
+        include: Sequence[Include] = DEFAULT,
+        search: Index | None = None,
+        exact: bool = False,
+        max_candidates: int | None = None,
+        consistency: str | None = None,
+        timeout_s: float | None = None,
+    ) -> list[list[Hit[M]]]:
+        """Answer many queries: `(queries, dimension)` numbers in, a list of hits for each out.
+
+        The settings are those of `query`; the budget counts for each query.
+        """
+        queries = _checks.check_queries(vectors, self.dimension, self.metric, many=True)
+        scope = self._scope(timeout_s, consistency)
+        asked = check_query(
+            self._can,
+            self._where(filter),
+            top_k=top_k,
+            min_score=min_score,
+            include=include,
+            search=search,
+            exact=exact,
+            max_candidates=max_candidates,
+        )
+        return self._hits(scope, queries, asked) if len(queries) else []
+
+    def _hits(self, scope: Scope, queries: Vector, asked: Asked) -> list[list[Hit[M]]]:
+        found = self._attempt(scope, lambda: self._found(scope, queries, asked))
+        metric, model = self.metric, self._model
+        return [cast("list[Hit[M]]", to_hits(one, metric, model)) for one in found]
+
+    def _found(self, scope: Scope, queries: Vector, asked: Asked) -> list[Found]:
+        plan = Plan.of(asked, scope.compile(asked.where))
+        if asked.exact:
+            return _search.search_exact(scope, queries, plan)
+        return _search.search(scope, queries, plan)

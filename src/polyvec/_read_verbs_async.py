@@ -1,0 +1,196 @@
+"""The verbs that read, count, scan and explain (asynchronous source)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from polyvec import _checks, _cursor, _ranking, _reads_async
+from polyvec._bound_async import AsyncBound
+from polyvec.answers import Explanation, Why
+from polyvec.bounds import ALL, NONE
+from polyvec.evaluate import why
+from polyvec.records import M, make_record
+from polyvec.schema import CollectionInfo
+from polyvec.types import METADATA
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from polyvec._scope_async import AsyncScope
+    from polyvec.filters import Filter
+    from polyvec.records import RecordBatch, VectorRecord
+    from polyvec.types import Include
+
+DEFAULT: Final[tuple[Include, ...]] = ("metadata", "text")
+WHOLE: Final[tuple[Include, ...]] = ("metadata", "text", "vector")
+
+
+class AsyncReadVerbs(AsyncBound[M]):
+    """Get, count, scan, describe, explain, why, wait."""
+
+    async def get(
+        self,
+        ids: Sequence[str],
+        *,
+        include: Sequence[Include] = WHOLE,
+        consistency: str | None = None,
+        timeout_s: float | None = None,
+    ) -> list[VectorRecord[M]]:
+        """Return the records that exist, in the order asked; a repeated id comes once.
+
+        Parameters
+        ----------
+        ids
+            Any number of ids; absent ones are absent from the answer.
+        include
+            Columns: any of `"metadata"`, `"text"`, `"vector"`.
+        consistency
+            `"strong"`, or None for the backend's default.
+        timeout_s
+            Seconds until `DeadlineError`, None for the store's default.
+        """
+        scope = self._scope(timeout_s, consistency)
+        wanted, columns = _checks.check_ids(ids), _checks.check_columns(include)
+        if not wanted:
+            return []
+        batch = await self._attempt(scope, lambda: _reads_async.get(scope, wanted, columns))
+        return self._records(batch)
+
+    def _records(self, batch: RecordBatch) -> list[VectorRecord[Any]]:
+        records = batch.records()
+        if self._model is None or batch.metadata is None:
+            return records
+        return [
+            make_record(
+                {**record.__dict__, "metadata": _ranking.typed(self._model, record.id, item)}
+            )
+            for record, item in zip(records, batch.metadata, strict=True)
+        ]
+
+    async def count(
+        self,
+        filter: Filter | Mapping[str, Any] | None = None,
+        *,
+        consistency: str | None = None,
+        timeout_s: float | None = None,
+    ) -> int:
+        """Return the exact number of records that match, None for all of this namespace."""
+        scope, where = self._scope(timeout_s, consistency), self._where(filter)
+        return await self._attempt(scope, lambda: _reads_async.count(scope, where))
+
+    def scan(
+        self,
+        filter: Filter | Mapping[str, Any] | None = None,
+        *,
+        batch_size: int = 1000,
+        after: str | None = None,
+        include: Sequence[Include] = DEFAULT,
+        consistency: str | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncIterator[RecordBatch]:
+        """Iterate over the records that match, in batches; arguments are checked at once.
+
+        A record present throughout comes exactly once, whatever is written
+        meanwhile (where `capabilities.scan_stability` is STABLE).
+
+        Parameters
+        ----------
+        filter
+            Which records; None for all of this namespace.
+        batch_size
+            Most records of a batch, at least 1; a filter may make batches shorter.
+        after
+            The cursor of a batch of the same scan, from any process: continue behind it.
+        include
+            Columns: any of `"metadata"`, `"text"`, `"vector"`.
+        consistency
+            `"strong"`, or None for the backend's default.
+        timeout_s
+            Seconds for the whole scan, None for the store's default.
+
+        Yields
+        ------
+        RecordBatch
+            Never empty; its `cursor` is where the next one starts.
+        """
+        scope, where = self._scope(timeout_s, consistency), self._where(filter)
+        size, columns = (
+            _checks.check_int(batch_size, "batch_size", 1),
+            _checks.check_columns(include),
+        )
+        _cursor.decode(after, self._namespace, _cursor.fingerprint(where))
+        return _reads_async.scan(scope, where, size, after, columns)
+
+    async def namespaces(self, *, timeout_s: float | None = None) -> dict[str, int]:
+        """Return each namespace of the collection that holds a record, with its count."""
+        scope = self._scope(timeout_s)
+        found = await self._attempt(scope, lambda: self._namespaces(scope))
+        return dict(sorted(found.items()))
+
+    async def _namespaces(self, scope: AsyncScope) -> dict[str, int]:
+        lister, opened = scope.adapter.namespaces, self._source.opened
+        return await scope.caller.run("namespaces", lister, opened, deadline=scope.deadline)
+
+    async def describe(self, *, timeout_s: float | None = None) -> CollectionInfo:
+        """Return dimension, metric, index, counts and layout, as they are on the server now."""
+        scope = self._scope(timeout_s)
+        opened = await self._source.reopen(scope.deadline)
+        found = await self._namespaces(scope)
+        return CollectionInfo(
+            name=opened.name,
+            dimension=opened.dimension,
+            metric=opened.metric,
+            index=opened.index,
+            count=sum(found.values()),
+            namespaces=dict(sorted(found.items())),
+            layout=opened.layout_kind,
+            details=dict(opened.details),
+        )
+
+    async def explain(
+        self,
+        filter: Filter | Mapping[str, Any] | None,
+        *,
+        timeout_s: float | None = None,
+    ) -> Explanation:
+        """Return what of a filter the server decides and what is checked here; runs no query."""
+        scope, where = self._scope(timeout_s), self._where(filter)
+        compiled = await scope.compile(where)
+        upper = compiled.bounds.upper
+        native = None if upper in (ALL, NONE) else scope.adapter.render(upper)
+        return Explanation(compiled.pushed, native, compiled.residual)
+
+    async def why(
+        self,
+        id: str,
+        filter: Filter | Mapping[str, Any] | None,
+        *,
+        consistency: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Why:
+        """Return whether a record exists and matches, and the smallest clauses that reject it."""
+        scope, where = self._scope(timeout_s, consistency), self._where(filter)
+        wanted = [_checks.check_id(id)]
+        columns = METADATA
+        batch = await self._attempt(scope, lambda: _reads_async.get(scope, wanted, columns))
+        if not len(batch):
+            return Why(found=False, matches=False, rejected_by=())
+        assert batch.metadata is not None
+        rejected = why(where, batch.metadata[0])
+        return Why(found=True, matches=not rejected, rejected_by=rejected)
+
+    async def wait_until_visible(
+        self, ids: Sequence[str], *, timeout_s: float | None = 30.0, absent: bool = False
+    ) -> None:
+        """Wait until every id can be read and queried; with `absent`, until none can be read.
+
+        Raises
+        ------
+        DeadlineError
+            Time ran out; names the first ids it waited for.
+        """
+        scope, wanted = self._scope(timeout_s), _checks.check_ids(ids)
+        if wanted:
+            await self._attempt(
+                scope, lambda: _reads_async.wait_until_visible(scope, wanted, absent=absent)
+            )

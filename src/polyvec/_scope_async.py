@@ -1,0 +1,171 @@
+"""One verb under way: where it acts, until when, and how it pages (asynchronous source)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from polyvec import _runtime_async
+from polyvec.bounds import ALL, EVERYTHING, NONE, Compiled, compile_filter
+from polyvec.primitives import StaleLayout, Target
+from polyvec.records import RecordBatch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from polyvec._calls_async import AsyncCaller
+    from polyvec.capabilities import Capabilities
+    from polyvec.deadline import Deadline
+    from polyvec.filters import Filter
+    from polyvec.primitives import Columns, KeyRange, Native, OpenedCollection, ScanPage
+    from polyvec.schema import NativeLayout
+
+T = TypeVar("T")
+
+MAX_REOPENINGS: Final = 3
+"""A layout that is stale this often in one verb is a bug of the adapter."""
+
+
+class AsyncSource:
+    """A collection as it was last opened, shared by its namespaces.
+
+    Parameters
+    ----------
+    caller
+        Runs the primitives.
+    name
+        What the caller asked for; may be an alias.
+    native
+        How to read a collection that polyvec did not make, or None.
+    opened
+        The current snapshot.
+    """
+
+    def __init__(
+        self,
+        caller: AsyncCaller,
+        name: str,
+        native: NativeLayout | None,
+        opened: OpenedCollection,
+    ) -> None:
+        self.caller = caller
+        self.name = name
+        self.native = native
+        self.opened = opened
+
+    async def reopen(self, deadline: Deadline) -> OpenedCollection:
+        """Read the collection's marker, spec and layout again."""
+        opener = self.caller.adapter.open_collection
+        self.opened = await self.caller.run(
+            "open_collection", opener, self.name, self.native, deadline=deadline
+        )
+        return self.opened
+
+
+class AsyncScope:
+    """One verb on one namespace of one collection.
+
+    Parameters
+    ----------
+    source
+        The collection.
+    namespace
+        Where the verb acts.
+    deadline
+        Until when.
+    consistency
+        `"strong"`, or None for the backend's default.
+    concurrency
+        Most primitives under way at once.
+    """
+
+    def __init__(
+        self,
+        source: AsyncSource,
+        namespace: str,
+        deadline: Deadline,
+        consistency: str | None,
+        concurrency: int,
+    ) -> None:
+        self.source = source
+        self.caller = source.caller
+        self.adapter = source.caller.adapter
+        self.namespace = namespace
+        self.deadline = deadline
+        self.consistency = consistency
+        self.concurrency = concurrency
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The store's capabilities."""
+        return self.adapter.capabilities
+
+    @property
+    def target(self) -> Target:
+        """Where primitives act."""
+        return Target(self.source.opened, self.namespace)
+
+    async def run(
+        self, operation: str, primitive: Callable[..., Awaitable[T]], *args: Any, **kw: Any
+    ) -> T:
+        """Call a primitive on the target."""
+        return await self.caller.run(
+            operation, primitive, self.target, *args, deadline=self.deadline, **kw
+        )
+
+    async def read(self, operation: str, primitive: Callable[..., Awaitable[T]], *args: Any) -> T:
+        """Call a primitive that reads, with the verb's consistency."""
+        return await self.run(operation, primitive, *args, consistency=self.consistency)
+
+    async def together(self, calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+        """Run reads, a bounded number at once; the first failure is raised."""
+        results: list[T] = []
+        for outcome in await _runtime_async.outcomes(calls, self.concurrency):
+            if isinstance(outcome, Exception):
+                raise outcome
+            if outcome is not None:
+                results.append(outcome)
+        return results
+
+    async def compile(self, where: Filter | None) -> Compiled:
+        """Compile a checked filter for the collection's layout."""
+        if where is None:
+            return EVERYTHING
+        for _ in range(MAX_REOPENINGS):
+            try:
+                return compile_filter(where, self.adapter, self.source.opened.layout)
+            except StaleLayout:
+                await self.source.reopen(self.deadline)
+        return compile_filter(where, self.adapter, self.source.opened.layout)
+
+    async def pages(
+        self,
+        native: Native,
+        columns: Columns,
+        *,
+        limit: int | None = None,
+        span: KeyRange | None = None,
+        after: str | None = None,
+    ) -> AsyncIterator[ScanPage]:
+        """Yield the pages of a scan; `native` may be the core's own `ALL` or `NONE`."""
+        if native is NONE:
+            return
+        native = None if native is ALL else native
+        most = self.capabilities.limits.scan_batch
+        size = most if limit is None else min(limit, most)
+        done = False
+        while not done:
+            page = await self.read("scan", self.adapter.scan, native, span, after, size, columns)
+            yield page
+            if page.cursor is None and not page.done:
+                raise AssertionError("a page that is not the last one needs a cursor")
+            after, done = page.cursor, page.done
+
+    async def get(self, ids: Sequence[str], columns: Columns) -> list[RecordBatch]:
+        """Read records by id, in as many calls as the store's limit asks for."""
+        size = self.capabilities.limits.id_batch
+        chunks = [ids[start : start + size] for start in range(0, len(ids), size)]
+
+        def reading(chunk: Sequence[str]) -> Callable[[], Awaitable[RecordBatch]]:
+            return lambda: self.read("get", self.adapter.get, chunk, columns)
+
+        return await self.together([reading(chunk) for chunk in chunks])
