@@ -108,18 +108,15 @@ def checked(found: Found, predicate: Predicate | None) -> Found:
 
 def finish(found: Found, plan: Plan, metric: Metric) -> Found:
     """Order by score, ties by id; apply `min_score`; cut to `top_k`."""
-    scores = found.scores
-    if metric is Metric.COSINE:
-        scores = np.clip(scores, -1.0, 1.0)
-    ids = found.batch.ids
-    values = scores.tolist()
+    ids, values = found.batch.ids, found.scores.tolist()
+    if metric is Metric.COSINE:  # a list of a few numbers is faster without numpy
+        values = [min(1.0, max(-1.0, value)) for value in values]
     order = sorted(range(len(ids)), key=lambda row: (-values[row], ids[row]))
     if plan.min_score is not None:
         order = [row for row in order if values[row] >= plan.min_score]
     order = order[: plan.top_k]
-    if order == list(range(len(ids))):
-        return Found(found.batch.only(plan.columns), scores)
-    return Found(found.batch.take(order).only(plan.columns), scores[order])
+    batch = found.batch if order == list(range(len(ids))) else found.batch.take(order)
+    return Found(batch.only(plan.columns), np.array([values[row] for row in order]))
 
 
 def to_hits(found: Found, metric: Metric, model: type[BaseModel] | None) -> list[Hit[Any]]:

@@ -136,13 +136,13 @@ def operand_key(value: Operand | None) -> Hashable:
 def _unboxed(value: object) -> object:
     """Return the Python value of a numpy scalar, and anything else as it is.
 
-    np.longdouble (code "g") and np.datetime64 stay: `item` keeps the former as it is, and makes a
-    bare int of the latter.
+    np.str_ is a str already. np.longdouble (code "g") and np.datetime64 stay: `item` keeps the
+    former as it is, and makes a bare int of the latter.
     """
     if not isinstance(value, np.generic):
         return value
     scalar = cast("Any", value)
-    unboxed: object = scalar.item() if scalar.dtype.char in "?bhilqpBHILQPefdU" else scalar
+    unboxed: object = scalar.item() if scalar.dtype.char in "?bhilqpBHILQPefd" else scalar
     return unboxed
 
 

@@ -6,7 +6,7 @@ import traceback
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from polyvec.errors import ConfigError
@@ -196,7 +196,6 @@ PLACES = {
 }
 
 
-@settings(max_examples=40000)
 @given(data=st.data(), place=st.sampled_from(sorted(PLACES)))
 def test_no_secret_is_shown(data: st.DataObject, place: str) -> None:
     around = st.text(st.sampled_from(PLACES[place]), max_size=4)
