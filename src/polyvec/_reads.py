@@ -119,21 +119,26 @@ def wait_until_visible(scope: Scope, ids: Sequence[str], *, absent: bool) -> Non
         Time ran out; names the first ids that are still missing, or still there.
     """
     waiting = unique(ids)
+    try:
+        _poll(scope, waiting, absent=absent)
+    except DeadlineError as exc:
+        what = "still visible" if absent else "not visible yet"
+        raise DeadlineError(
+            f"{len(waiting)} of {len(ids)} ids are {what} after "
+            f"{scope.deadline.timeout_s!r} s: {waiting[:5]!r}",
+            store=scope.capabilities.store,
+            operation="wait_until_visible",
+        ) from exc
+
+
+def _poll(scope: Scope, waiting: list[str], *, absent: bool) -> None:
+    """Shorten `waiting` until it is empty."""
     pause_s = FIRST_POLL_S
     while True:
-        waiting = _unsettled(scope, waiting, absent=absent)
+        waiting[:] = _unsettled(scope, waiting, absent=absent)
         if not waiting:
             return
-        try:
-            left_s = scope.deadline.left()
-        except DeadlineError as exc:
-            what = "still visible" if absent else "not visible yet"
-            raise DeadlineError(
-                f"{len(waiting)} of {len(ids)} ids are {what} after "
-                f"{scope.deadline.timeout_s!r} s: {waiting[:5]!r}",
-                store=scope.capabilities.store,
-                operation="wait_until_visible",
-            ) from exc
+        left_s = scope.deadline.left()
         _runtime.sleep(pause_s if left_s is None else min(pause_s, left_s))
         pause_s = min(2 * pause_s, LONGEST_POLL_S)
 

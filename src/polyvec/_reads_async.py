@@ -118,21 +118,26 @@ async def wait_until_visible(scope: AsyncScope, ids: Sequence[str], *, absent: b
         Time ran out; names the first ids that are still missing, or still there.
     """
     waiting = unique(ids)
+    try:
+        await _poll(scope, waiting, absent=absent)
+    except DeadlineError as exc:
+        what = "still visible" if absent else "not visible yet"
+        raise DeadlineError(
+            f"{len(waiting)} of {len(ids)} ids are {what} after "
+            f"{scope.deadline.timeout_s!r} s: {waiting[:5]!r}",
+            store=scope.capabilities.store,
+            operation="wait_until_visible",
+        ) from exc
+
+
+async def _poll(scope: AsyncScope, waiting: list[str], *, absent: bool) -> None:
+    """Shorten `waiting` until it is empty."""
     pause_s = FIRST_POLL_S
     while True:
-        waiting = await _unsettled(scope, waiting, absent=absent)
+        waiting[:] = await _unsettled(scope, waiting, absent=absent)
         if not waiting:
             return
-        try:
-            left_s = scope.deadline.left()
-        except DeadlineError as exc:
-            what = "still visible" if absent else "not visible yet"
-            raise DeadlineError(
-                f"{len(waiting)} of {len(ids)} ids are {what} after "
-                f"{scope.deadline.timeout_s!r} s: {waiting[:5]!r}",
-                store=scope.capabilities.store,
-                operation="wait_until_visible",
-            ) from exc
+        left_s = scope.deadline.left()
         await _runtime_async.sleep(pause_s if left_s is None else min(pause_s, left_s))
         pause_s = min(2 * pause_s, LONGEST_POLL_S)
 
