@@ -244,9 +244,11 @@ def _untyped(rules: Rules, record_id: str, item: object) -> object:
     if rules.model is None:
         if item is None:
             return {}
-        return item.model_dump(by_alias=True) if isinstance(item, BaseModel) else item
+        return (
+            item.model_dump(by_alias=True, round_trip=True) if isinstance(item, BaseModel) else item
+        )
     if isinstance(item, BaseModel):  # validated again: attributes may have changed since
-        item = item.model_dump(by_alias=True)
+        item = item.model_dump(by_alias=True, round_trip=True)
     return _validated(rules.model, record_id, {} if item is None else item).model_dump(
         by_alias=True
     )

@@ -18,8 +18,6 @@ from polyvec.rewrite import normal_form
 from polyvec.testing.strategies import filters, metadata
 from polyvec.types import MetadataDict
 
-pytestmark = pytest.mark.laws
-
 NOON: Final = datetime(2024, 5, 1, 12, tzinfo=UTC)
 DEEP: Final = 100_000
 
@@ -177,6 +175,7 @@ def test_a_filter_that_is_too_deep_is_not_written() -> None:
         to_dict(tree)
 
 
+@pytest.mark.laws
 @given(filters(), metadata())
 def test_round_trip_is_identity_up_to_normal_form(filter: Filter, record: MetadataDict) -> None:
     back = from_dict(to_dict(filter))

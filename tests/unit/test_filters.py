@@ -37,8 +37,6 @@ from polyvec.filters import (
 from polyvec.paths import format_path, parse_path
 from polyvec.testing.strategies import field_paths, filters
 
-pytestmark = pytest.mark.laws
-
 A: Final = F("a") == 1
 B: Final = F("b") == 2
 C: Final = F("c") == 3
