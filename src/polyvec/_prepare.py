@@ -250,7 +250,7 @@ def _untyped(rules: Rules, record_id: str, item: object) -> object:
     if isinstance(item, BaseModel):  # validated again: attributes may have changed since
         item = item.model_dump(by_alias=True, round_trip=True)
     return _validated(rules.model, record_id, {} if item is None else item).model_dump(
-        by_alias=True
+        by_alias=True, round_trip=True
     )
 
 

@@ -32,22 +32,33 @@ def exact_scores(queries: Vector, rows: Vector, metric: Metric) -> npt.NDArray[n
     numpy.ndarray
         Shape `(q, n)`. The cosine of a zero vector is 0.
     """
-    left, right = queries.astype(np.float64), rows.astype(np.float64)
+    doubles = rows.astype(np.float64)
+    return np.stack([row_scores(query, doubles, metric) for query in queries.astype(np.float64)])
+
+
+def row_scores(
+    query: npt.NDArray[np.float64], rows: npt.NDArray[np.float64], metric: Metric
+) -> npt.NDArray[np.float64]:
+    """Return float64 scores, shape `(n,)`; equal rows get equal bits, wherever they stand.
+
+    BLAS does not promise that: its kernels treat the rows at the end of a block
+    in another order of summation, which would break ties at random.
+    """
+    scores: npt.NDArray[np.float64]
     match metric:
         case Metric.DOT:
-            inner: npt.NDArray[np.float64] = np.matmul(left, right.T)
-            return inner
+            scores = np.einsum("nd,d->n", rows, query)
         case Metric.COSINE:
-            norms = np.linalg.norm(left, axis=1)[:, None] * np.linalg.norm(right, axis=1)[None, :]
-            with np.errstate(invalid="ignore", divide="ignore"):
-                cosine = np.nan_to_num((left @ right.T) / norms, nan=0.0)
-            clipped: npt.NDArray[np.float64] = np.clip(cosine, -1.0, 1.0)
-            return clipped
+            norms = np.linalg.norm(query) * np.linalg.norm(rows, axis=1)
+            scores = np.einsum("nd,d->n", rows, query)
+            np.divide(scores, norms, out=scores, where=norms > 0)  # a product with 0 is 0 already
+            np.clip(scores, -1.0, 1.0, out=scores)
         case Metric.EUCLIDEAN:
             # Differences, not |a|^2 - 2ab + |b|^2, which loses half of the digits near zero.
-            return np.stack([-np.linalg.norm(right - query, axis=1) for query in left])
+            scores = -np.linalg.norm(rows - query, axis=1)
         case _:
             assert_never(metric)
+    return scores
 
 
 def best_rows(scores: npt.NDArray[np.float64], ids: Sequence[str], k: int) -> npt.NDArray[np.intp]:

@@ -24,7 +24,8 @@ import polyvec
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGES: Final = ("README.md", "docs/tutorial.md")
 FENCE: Final = re.compile(
-    r"(?P<skip><!-- not run -->\s*)?^```(?P<kind>python|text)\n(?P<body>.*?)^```$", re.M | re.S
+    r"(?P<skip><!-- not run -->\s*)?^```(?P<kind>python|text)\n(?P<body>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
 )
 
 

@@ -1,0 +1,20 @@
+"""Open a memory store from its configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from polyvec.memory.store import MemoryAdapter
+
+if TYPE_CHECKING:
+    from polyvec.adapter import Adapter
+    from polyvec.memory._config import MemoryConfig
+
+
+def open_store(config: MemoryConfig) -> Adapter:
+    """Return the adapter; no I/O, the first primitive opens the directory."""
+    if config.dir is None:
+        return MemoryAdapter()
+    from polyvec.memory.directory import Directory
+
+    return MemoryAdapter(Directory(config.dir))
