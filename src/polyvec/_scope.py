@@ -33,8 +33,6 @@ class Source:
     ----------
     caller
         Runs the primitives.
-    name
-        What the caller asked for; may be an alias.
     native
         How to read a collection that polyvec did not make, or None.
     opened
@@ -44,20 +42,22 @@ class Source:
     def __init__(
         self,
         caller: Caller,
-        name: str,
         native: NativeLayout | None,
         opened: OpenedCollection,
     ) -> None:
         self.caller = caller
-        self.name = name
         self.native = native
         self.opened = opened
 
     def reopen(self, deadline: Deadline) -> OpenedCollection:
-        """Read the collection's marker, spec and layout again."""
+        """Read the collection's marker, spec and layout again.
+
+        By its own name: a handle that was opened through an alias stays with its
+        collection when the alias is switched.
+        """
         opener = self.caller.adapter.open_collection
         self.opened = self.caller.run(
-            "open_collection", opener, self.name, self.native, deadline=deadline
+            "open_collection", opener, self.opened.name, self.native, deadline=deadline
         )
         return self.opened
 

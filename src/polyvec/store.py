@@ -316,7 +316,7 @@ class VectorStore:
         native = native or self.config.native.get(name)
         opener = self._adapter.open_collection
         opened = self._caller.run("open_collection", opener, name, native, deadline=deadline)
-        source = Source(self._caller, name, native, opened)
+        source = Source(self._caller, native, opened)
         collection = Collection[Any](source, self.config)
         return collection if metadata is None else collection.with_metadata(metadata)
 

@@ -317,7 +317,7 @@ class AsyncVectorStore:
         native = native or self.config.native.get(name)
         opener = self._adapter.open_collection
         opened = await self._caller.run("open_collection", opener, name, native, deadline=deadline)
-        source = AsyncSource(self._caller, name, native, opened)
+        source = AsyncSource(self._caller, native, opened)
         collection = AsyncCollection[Any](source, self.config)
         return collection if metadata is None else collection.with_metadata(metadata)
 
