@@ -108,11 +108,11 @@ class AsyncAdapter(ABC):
 
     @abstractmethod
     def all_of(self, filters: Sequence[Native]) -> Native:
-        """Join two or more native filters by and."""
+        """Join two or more native filters, it may be thousands, by and."""
 
     @abstractmethod
     def any_of(self, filters: Sequence[Native]) -> Native:
-        """Join two or more native filters by or."""
+        """Join two or more native filters, it may be thousands, by or."""
 
     def render(self, native: Native) -> Any:
         """Return a native filter in the server's own words, for `explain`."""
@@ -151,6 +151,8 @@ class AsyncAdapter(ABC):
         self, name: str, native: NativeLayout | None, *, timeout_s: float | None
     ) -> OpenedCollection:
         """Read marker, spec and layout of a collection, found by its name or by an alias.
+
+        `native` counts only for a collection without a marker of ours.
 
         Raises
         ------

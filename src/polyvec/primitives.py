@@ -124,7 +124,7 @@ class Patch:
     vectors
         `(n, dimension)` float32, parallel to the ids; None leaves them.
     texts
-        Parallel to the ids; None leaves them.
+        Parallel to the ids, None removes a text; the whole list None leaves them.
     """
 
     set: Mapping[str, Any]
