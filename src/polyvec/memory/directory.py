@@ -1,6 +1,6 @@
 """A directory that keeps a database: a checkpoint and a log of one generation.
 
-    lock                     held by the store that has the directory open
+    .polyvec.lock            held by the store that has the directory open
     checkpoint-00000007      everything up to some moment; generation 0 has none
     log-00000007             every write since
 
@@ -20,10 +20,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from polyvec._dirlock import DirectoryLock
 from polyvec.errors import ClosedError, StoreError
 from polyvec.memory import checkpoint, frames
 from polyvec.memory.database import Database
-from polyvec.memory.lock import DirectoryLock
 from polyvec.memory.log import Log
 
 if TYPE_CHECKING:
@@ -91,8 +91,9 @@ class Directory:
         if not self.path.is_dir():
             self.path.mkdir(parents=True)
             _flush_directory(self.path.parent)
-        self._lock = DirectoryLock(self.path)
+        self._lock = DirectoryLock(self.path, "memory")
         try:
+            self._lock.acquire()
             self._process = os.getpid()
             with _collector_paused():
                 return self._read()
@@ -184,10 +185,8 @@ class Directory:
             if log is not None:
                 log.close()
         finally:
-            if lock is not None and self._process in (0, os.getpid()):
+            if lock is not None:
                 lock.release()
-            elif lock is not None:
-                lock.forget()
 
     def check_usable(self) -> None:
         """Raise when the directory cannot be trusted with a write, nor memory with a read."""

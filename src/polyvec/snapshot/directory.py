@@ -36,7 +36,7 @@ class SnapshotDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = DirectoryLock(path)
+        self._lock = DirectoryLock(path, "parquet")
         self._locked = False
         self._closed = False
         self._guard = RLock()
