@@ -18,6 +18,7 @@ from polyvec.metadata import key_fault
 from polyvec.paths import parse_path
 from polyvec.primitives import Patch
 from polyvec.rewrite import is_all
+from polyvec.schema import NativeLayout
 from polyvec.types import as_any
 
 if TYPE_CHECKING:
@@ -125,10 +126,11 @@ def check_patch(
 ) -> Patch:
     """Return the checked change of an update; vectors and texts are parallel to `ids`."""
     changed = {} if values is None else _prepare.check_set(rules, values)
-    removed = frozenset(() if unset is None else _checks.check_sequence(unset, "unset"))
-    for key in removed:
+    keys = () if unset is None else _checks.check_sequence(unset, "unset")
+    for key in keys:
         if (fault := key_fault(key)) is not None:
             raise InvalidRecordError(f"unset: {fault}")
+    removed = frozenset(map(str.__str__, keys))
     if both := sorted(removed & changed.keys()):
         raise InvalidRequestError(f"set and unset both name {both[0]!r}; expected one of them")
     if ids is None and (vectors is not None or texts is not None):
@@ -180,6 +182,15 @@ def check_index_fields(fields: object) -> dict[str, type]:
         parse_path(path)
         checked[path] = kind
     return checked
+
+
+def check_native(native: object) -> NativeLayout | None:
+    """Return how to read a native collection, or None."""
+    if native is not None and not isinstance(native, NativeLayout):
+        raise InvalidRequestError(
+            f"native={native!r} is {type(native).__name__}; expected NativeLayout(...) or None"
+        )
+    return native
 
 
 def check_model(model: object) -> type[BaseModel]:

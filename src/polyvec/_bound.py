@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from polyvec._arguments import check_consistency, check_where
 from polyvec._prepare import Rules
-from polyvec._scope import MAX_REOPENINGS, Scope
+from polyvec._scope import Scope
 from polyvec.deadline import Deadline
 from polyvec.primitives import StaleLayout
 from polyvec.records import M
@@ -102,9 +102,10 @@ class Bound(Generic[M]):
 
     def _attempt(self, scope: Scope, work: Callable[[], T]) -> T:
         """Carry out a verb; when the layout turns out to be stale, read it and start again."""
-        for _ in range(MAX_REOPENINGS):
+        times = 0
+        while True:
             try:
                 return work()
-            except StaleLayout:
-                self._source.reopen(scope.deadline)
-        return work()
+            except StaleLayout as stale:
+                self._source.refresh(stale, times, scope.deadline)
+                times += 1

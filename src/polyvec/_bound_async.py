@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from polyvec._arguments import check_consistency, check_where
 from polyvec._prepare import Rules
-from polyvec._scope_async import MAX_REOPENINGS, AsyncScope
+from polyvec._scope_async import AsyncScope
 from polyvec.deadline import Deadline
 from polyvec.primitives import StaleLayout
 from polyvec.records import M
@@ -101,9 +101,10 @@ class AsyncBound(Generic[M]):
 
     async def _attempt(self, scope: AsyncScope, work: Callable[[], Awaitable[T]]) -> T:
         """Carry out a verb; when the layout turns out to be stale, read it and start again."""
-        for _ in range(MAX_REOPENINGS):
+        times = 0
+        while True:
             try:
                 return await work()
-            except StaleLayout:
-                await self._source.reopen(scope.deadline)
-        return await work()
+            except StaleLayout as stale:
+                await self._source.refresh(stale, times, scope.deadline)
+                times += 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from polyvec import _runtime
 from polyvec.errors import ClosedError, PolyvecError, StoreError
+from polyvec.primitives import StaleLayout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,8 @@ class Caller:
     adapter
         What is called.
     config
-        `max_attempts` of it: tries per primitive, the first one included.
+        `max_attempts` of it: tries per primitive, the first one included;
+        `max_concurrency`: primitives under way at once.
     """
 
     def __init__(self, adapter: Adapter, config: StoreConfig) -> None:
@@ -41,6 +43,9 @@ class Caller:
         self.max_attempts = config.max_attempts
         self.home = _runtime.Home()
         self.closed = False
+        self._slots = _runtime.Slots(
+            lambda: min(config.max_concurrency, adapter.capabilities.limits.concurrency)
+        )
         self._locks: dict[tuple[str, str], _runtime.SharedLock] = {}
 
     def lock(self, collection: str, namespace: str) -> _runtime.SharedLock:
@@ -82,8 +87,8 @@ class Caller:
         **kw: Any,
     ) -> T:
         try:
-            return _runtime.within(deadline, primitive, *args, **kw)
-        except PolyvecError:
+            return _runtime.within(self._slots, deadline, primitive, *args, **kw)
+        except (PolyvecError, StaleLayout):
             raise
         except Exception as exc:
             mapped = self.adapter.map_error(exc, operation)
@@ -116,6 +121,7 @@ class Caller:
             with attempt:
                 if pending:
                     raise pending.pop()
+                self.check_open()
                 return self._once(operation, primitive, *args, deadline=deadline, **kw)
         raise AssertionError("tenacity ends with a result or an exception")
 
@@ -138,12 +144,12 @@ class _Stop:
 
 
 def _wait_s(state: RetryCallState) -> float:
-    """Return what the server asked for, else an exponential wait with full jitter."""
+    """Return what the server asked for, else an exponential wait of which half is chance."""
     from random import uniform
 
     exc = None if state.outcome is None else state.outcome.exception()
     if isinstance(exc, StoreError) and exc.retry_after_s is not None:
-        return exc.retry_after_s
+        return max(0.0, exc.retry_after_s)  # a moment may have passed when it is read
     longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (state.attempt_number - 1))
     return uniform(longest / 2, longest)  # noqa: S311 - jitter, not a secret
 

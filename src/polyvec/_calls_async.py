@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from polyvec import _runtime_async
 from polyvec.errors import ClosedError, PolyvecError, StoreError
+from polyvec.primitives import StaleLayout
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,7 +33,8 @@ class AsyncCaller:
     adapter
         What is called.
     config
-        `max_attempts` of it: tries per primitive, the first one included.
+        `max_attempts` of it: tries per primitive, the first one included;
+        `max_concurrency`: primitives under way at once.
     """
 
     def __init__(self, adapter: AsyncAdapter, config: StoreConfig) -> None:
@@ -40,6 +42,9 @@ class AsyncCaller:
         self.max_attempts = config.max_attempts
         self.home = _runtime_async.Home()
         self.closed = False
+        self._slots = _runtime_async.Slots(
+            lambda: min(config.max_concurrency, adapter.capabilities.limits.concurrency)
+        )
         self._locks: dict[tuple[str, str], _runtime_async.SharedLock] = {}
 
     def lock(self, collection: str, namespace: str) -> _runtime_async.SharedLock:
@@ -81,8 +86,8 @@ class AsyncCaller:
         **kw: Any,
     ) -> T:
         try:
-            return await _runtime_async.within(deadline, primitive, *args, **kw)
-        except PolyvecError:
+            return await _runtime_async.within(self._slots, deadline, primitive, *args, **kw)
+        except (PolyvecError, StaleLayout):
             raise
         except Exception as exc:
             mapped = self.adapter.map_error(exc, operation)
@@ -115,6 +120,7 @@ class AsyncCaller:
             with attempt:
                 if pending:
                     raise pending.pop()
+                self.check_open()
                 return await self._once(operation, primitive, *args, deadline=deadline, **kw)
         raise AssertionError("tenacity ends with a result or an exception")
 
@@ -137,12 +143,12 @@ class _Stop:
 
 
 def _wait_s(state: RetryCallState) -> float:
-    """Return what the server asked for, else an exponential wait with full jitter."""
+    """Return what the server asked for, else an exponential wait of which half is chance."""
     from random import uniform
 
     exc = None if state.outcome is None else state.outcome.exception()
     if isinstance(exc, StoreError) and exc.retry_after_s is not None:
-        return exc.retry_after_s
+        return max(0.0, exc.retry_after_s)  # a moment may have passed when it is read
     longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (state.attempt_number - 1))
     return uniform(longest / 2, longest)  # noqa: S311 - jitter, not a secret
 

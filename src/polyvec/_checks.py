@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
@@ -94,15 +95,13 @@ def check_new_name(value: object, what: str = "collection name") -> str:
     return str.__str__(value)
 
 
-def check_name(value: object) -> str:
-    """Return the name of an existing collection, whatever its vendor allows."""
+def check_name(value: object, what: str = "collection name") -> str:
+    """Return the name of an existing collection or alias, whatever its vendor allows."""
     if not isinstance(value, str):
-        raise InvalidRequestError(
-            f"collection name {value!r} is {type(value).__name__}; expected str"
-        )
+        raise InvalidRequestError(f"{what} {value!r} is {type(value).__name__}; expected str")
     if not value or "\0" in value or has_surrogate(value):
         raise InvalidRequestError(
-            f"collection name {value!r}: expected at least one character, no NUL, no lone surrogate"
+            f"{what} {value!r}: expected at least one character, no NUL, no lone surrogate"
         )
     return str.__str__(value)
 
@@ -121,9 +120,14 @@ def check_min_score(value: object) -> float | None:
     """Return a score threshold, or None."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
-        raise InvalidRequestError(f"min_score={value!r}: expected a number, or None")
-    return float(value)
+    if not isinstance(value, bool) and isinstance(value, (int, float)):
+        with suppress(OverflowError):  # an int that no float holds
+            score = float(value)
+            if not math.isnan(score):
+                return score
+    shown = repr(value)
+    shown = shown if len(shown) <= 80 else f"{shown[:80]}…"
+    raise InvalidRequestError(f"min_score={shown}: expected a number, or None")
 
 
 def check_columns(include: object) -> frozenset[Include]:
@@ -135,7 +139,7 @@ def check_columns(include: object) -> frozenset[Include]:
         )
     columns = cast("tuple[object, ...]", tuple(cast("Any", include)))
     for name in columns:
-        if name not in ALL_COLUMNS:
+        if not isinstance(name, str) or name not in ALL_COLUMNS:
             raise InvalidRequestError(
                 f"include has {name!r}; expected any of 'metadata', 'text', 'vector'"
             )

@@ -11,10 +11,13 @@ import binascii
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from polyvec.errors import InvalidRequestError
+from polyvec.filters import And, Not, Or
+from polyvec.operands import instant_us
 from polyvec.rewrite import is_all, normal_form
 
 if TYPE_CHECKING:
@@ -35,7 +38,31 @@ def fingerprint(where: Filter | None) -> str:
     """Return a short text that equal filters share."""
     if where is None or is_all(where):
         return ""
-    return sha256(repr(normal_form(where)).encode()).hexdigest()[:16]
+    return sha256(_text(normal_form(where)).encode()).hexdigest()[:16]
+
+
+def _text(node: Filter) -> str:
+    """Return a text that equal filters share, which `repr` is not: 1 and 1.0 are equal."""
+    match node:
+        case And(operands) | Or(operands):
+            return f"{type(node).__name__}({','.join(map(_text, operands))})"
+        case Not(operand):
+            return f"Not({_text(operand)})"
+        case _:
+            fields = [_plain(getattr(node, name)) for name in node.__match_args__]
+            return f"{type(node).__name__}{fields!r}"
+
+
+def _plain(value: object) -> object:
+    match value:
+        case tuple():
+            return [_plain(item) for item in cast("tuple[object, ...]", value)]
+        case float() if value.is_integer():
+            return int(value)
+        case datetime():
+            return {"instant": instant_us(value)}
+        case _:
+            return value
 
 
 def encode(position: str | None, namespace: str, filter_print: str) -> str:
@@ -71,7 +98,7 @@ def decode(cursor: object, namespace: str, filter_print: str) -> Start:
 
 def _fields(cursor: str) -> list[Any]:
     fields: Any = None
-    with suppress(binascii.Error, ValueError):
+    with suppress(binascii.Error, ValueError, RecursionError):
         fields = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
     match fields:
         case [_, str(), str(), str() | None]:

@@ -19,7 +19,7 @@ from polyvec._checks import (
 )
 from polyvec.errors import DimensionMismatchError, InvalidRecordError, InvalidRequestError
 from polyvec.metadata import has_surrogate, normalise, size_of
-from polyvec.records import RecordBatch, VectorRecord
+from polyvec.records import RecordBatch, VectorRecord, as_vector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -139,7 +139,8 @@ def _no_vectors(rules: Rules) -> Vector:
 
 
 def _stack(rules: Rules, ids: Sequence[str], vectors: Sequence[Vector]) -> Vector:
-    for record_id, vector in zip(ids, vectors, strict=True):
+    checked = list(map(_as_built, ids, vectors))
+    for record_id, vector in zip(ids, checked, strict=True):
         if len(vector) != rules.dimension:
             raise DimensionMismatchError(
                 f"record {record_id!r} has {len(vector)} dimensions; "
@@ -147,7 +148,17 @@ def _stack(rules: Rules, ids: Sequence[str], vectors: Sequence[Vector]) -> Vecto
             )
     if not ids:
         return _no_vectors(rules)
-    return check_vectors(rules, ids, np.stack(vectors))
+    return check_vectors(rules, ids, np.stack(checked))
+
+
+def _as_built(record_id: str, vector: Vector) -> Vector:
+    """Check a vector again: assigning to a record checks nothing."""
+    if type(vector) is np.ndarray and vector.ndim == 1 and vector.dtype == np.float32:
+        return vector
+    try:
+        return as_vector(vector)
+    except ValueError as exc:
+        raise InvalidRecordError(f"record {record_id!r}: vector: {exc}") from None
 
 
 def check_vectors(

@@ -136,7 +136,7 @@ class ReadVerbs(Bound[M]):
         """Return dimension, metric, index, counts and layout, as they are on the server now."""
         scope = self._scope(timeout_s)
         opened = self._source.reopen(scope.deadline)
-        found = self._namespaces(scope)
+        found = self._attempt(scope, lambda: self._namespaces(scope))
         return CollectionInfo(
             name=opened.name,
             dimension=opened.dimension,
@@ -158,7 +158,8 @@ class ReadVerbs(Bound[M]):
         scope, where = self._scope(timeout_s), self._where(filter)
         compiled = scope.compile(where)
         upper = compiled.bounds.upper
-        native = None if upper in (ALL, NONE) else scope.adapter.render(upper)
+        constant = upper is ALL or upper is NONE  # `in` would compare, which vendors overload
+        native = None if constant else scope.adapter.render(upper)
         return Explanation(compiled.pushed, native, compiled.residual)
 
     def why(

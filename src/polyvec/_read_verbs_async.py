@@ -135,7 +135,7 @@ class AsyncReadVerbs(AsyncBound[M]):
         """Return dimension, metric, index, counts and layout, as they are on the server now."""
         scope = self._scope(timeout_s)
         opened = await self._source.reopen(scope.deadline)
-        found = await self._namespaces(scope)
+        found = await self._attempt(scope, lambda: self._namespaces(scope))
         return CollectionInfo(
             name=opened.name,
             dimension=opened.dimension,
@@ -157,7 +157,8 @@ class AsyncReadVerbs(AsyncBound[M]):
         scope, where = self._scope(timeout_s), self._where(filter)
         compiled = await scope.compile(where)
         upper = compiled.bounds.upper
-        native = None if upper in (ALL, NONE) else scope.adapter.render(upper)
+        constant = upper is ALL or upper is NONE  # `in` would compare, which vendors overload
+        native = None if constant else scope.adapter.render(upper)
         return Explanation(compiled.pushed, native, compiled.residual)
 
     async def why(

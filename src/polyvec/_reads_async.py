@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from polyvec import _cursor, _runtime_async
 from polyvec._checks import unique
 from polyvec._ranking import rows_that_match
@@ -11,7 +13,9 @@ from polyvec.bounds import ALL, NONE, uncertain
 from polyvec.capabilities import Consistency, Feature
 from polyvec.errors import DeadlineError
 from polyvec.evaluate import compile_predicate
+from polyvec.primitives import ScanPage, StaleLayout
 from polyvec.records import RecordBatch, concat
+from polyvec.scoring import exact_scores
 from polyvec.types import METADATA, NO_COLUMNS, VECTOR
 
 if TYPE_CHECKING:
@@ -19,11 +23,13 @@ if TYPE_CHECKING:
 
     from polyvec._scope_async import AsyncScope
     from polyvec.filters import Filter
-    from polyvec.primitives import Columns
+    from polyvec.primitives import Columns, Found
+    from polyvec.types import Vector
 
 FIRST_POLL_S: Final = 0.02
 LONGEST_POLL_S: Final = 1.0
 POLL_TOP_K: Final = 100
+POLL_GROWTH: Final = 10
 
 
 async def get(scope: AsyncScope, ids: Sequence[str], columns: Columns) -> RecordBatch:
@@ -79,17 +85,33 @@ async def scan(
     start = _cursor.decode(after, scope.namespace, fingerprint)
     if start.done:
         return
+    position, times = start.position, 0
+    while True:
+        try:
+            async for page in _matching_pages(scope, where, batch_size, position, columns):
+                position, times = page.cursor, 0
+                if len(page.batch):
+                    cursor = _cursor.encode(position, scope.namespace, fingerprint)
+                    yield _with_cursor(page.batch, cursor)
+            return
+        except StaleLayout as stale:  # go on behind the last page
+            await scope.source.refresh(stale, times, scope.deadline)
+            times += 1
+
+
+async def _matching_pages(
+    scope: AsyncScope, where: Filter | None, limit: int, after: str | None, columns: Columns
+) -> AsyncIterator[ScanPage]:
+    """Yield every page, reduced to the records that match; some become empty."""
     compiled = await scope.compile(where)
     predicate = None if compiled.residual is None else compile_predicate(compiled.residual)
     fetched = columns if predicate is None else columns | METADATA
-    pages = scope.pages(compiled.bounds.upper, fetched, limit=batch_size, after=start.position)
-    async for page in pages:
-        batch = page.batch
-        if predicate is not None:
-            batch = batch.take(rows_that_match(batch, predicate)).only(columns)
-        if len(batch):
-            cursor = _cursor.encode(page.cursor, scope.namespace, fingerprint)
-            yield _with_cursor(batch, cursor)
+    async for page in scope.pages(compiled.bounds.upper, fetched, limit=limit, after=after):
+        if predicate is None:
+            yield page
+        else:
+            rows = rows_that_match(page.batch, predicate)
+            yield ScanPage(page.batch.take(rows).only(columns), page.cursor, page.done)
 
 
 def _with_cursor(batch: RecordBatch, cursor: str) -> RecordBatch:
@@ -117,27 +139,22 @@ async def wait_until_visible(scope: AsyncScope, ids: Sequence[str], *, absent: b
     DeadlineError
         Time ran out; names the first ids that are still missing, or still there.
     """
-    waiting = unique(ids)
-    try:
-        await _poll(scope, waiting, absent=absent)
-    except DeadlineError as exc:
-        what = "still visible" if absent else "not visible yet"
-        raise DeadlineError(
-            f"{len(waiting)} of {len(ids)} ids are {what} after "
-            f"{scope.deadline.timeout_s!r} s: {waiting[:5]!r}",
-            store=scope.capabilities.store,
-            operation="wait_until_visible",
-        ) from exc
-
-
-async def _poll(scope: AsyncScope, waiting: list[str], *, absent: bool) -> None:
-    """Shorten `waiting` until it is empty."""
+    waiting = wanted = unique(ids)
     pause_s = FIRST_POLL_S
     while True:
-        waiting[:] = await _unsettled(scope, waiting, absent=absent)
-        if not waiting:
-            return
-        left_s = scope.deadline.left()
+        try:
+            waiting = await _unsettled(scope, waiting, absent=absent)
+            if not waiting:
+                return
+            left_s = scope.deadline.left()
+        except DeadlineError as exc:
+            what = "still visible" if absent else "not visible yet"
+            raise DeadlineError(
+                f"{len(waiting)} of {len(wanted)} ids are {what} after "
+                f"{scope.deadline.timeout_s!r} s: {waiting[:5]!r}",
+                store=scope.capabilities.store,
+                operation="wait_until_visible",
+            ) from exc
         await _runtime_async.sleep(pause_s if left_s is None else min(pause_s, left_s))
         pause_s = min(2 * pause_s, LONGEST_POLL_S)
 
@@ -156,19 +173,45 @@ async def _unsettled(scope: AsyncScope, ids: Sequence[str], *, absent: bool) -> 
 
 async def _queryable(scope: AsyncScope, batch: RecordBatch) -> set[str]:
     """Return the ids that a search by the record's own vector finds; no vector, no search."""
-    limits = scope.capabilities.limits
-    assert batch.vectors is not None
     found: set[str] = set()
     if batch.present is not None:
         found = {batch.ids[row] for row in (~batch.present).nonzero()[0]}
         batch = batch.take(batch.present.nonzero()[0])
-    assert batch.vectors is not None
-    for start in range(0, len(batch), limits.query_batch):
-        queries = batch.vectors[start : start + limits.query_batch]
-        k = min(POLL_TOP_K, limits.top_k)
-        answers = await scope.read(
-            "search", scope.adapter.search, queries, None, k, NO_COLUMNS, None
-        )
-        for answer in answers:
-            found.update(answer.batch.ids)
+    size = scope.capabilities.limits.query_batch
+    for start in range(0, len(batch), size):
+        found |= await _found_by_itself(scope, batch.slice(start, start + size))
     return found
+
+
+async def _found_by_itself(scope: AsyncScope, batch: RecordBatch) -> set[str]:
+    """Ask for more hits where others, at least as near, may hide a record.
+
+    Equal vectors do that, and by inner product all longer ones. Where they fill the
+    longest answer that the store gives, no search can tell, and the read decides.
+    """
+    most = scope.capabilities.limits.top_k
+    k = min(POLL_TOP_K, most)
+    assert batch.vectors is not None
+    while True:
+        answers = await scope.read(
+            "search", scope.adapter.search, batch.vectors, None, k, NO_COLUMNS, None
+        )
+        found = {record_id for answer in answers for record_id in answer.batch.ids}
+        hidden = {
+            record_id
+            for record_id, vector, answer in zip(batch.ids, batch.vectors, answers, strict=True)
+            if record_id not in found and len(answer.batch) >= k and _hides(scope, vector, answer)
+        }
+        if not hidden:
+            return found
+        if k >= most:
+            return found | hidden
+        k = min(k * POLL_GROWTH, most)
+
+
+def _hides(scope: AsyncScope, vector: Vector, answer: Found) -> bool:
+    """Whether all hits are at least as near to a vector as it is to itself."""
+    block = vector[None, :]
+    own = float(exact_scores(block, block, scope.source.opened.metric)[0, 0])
+    slack = scope.capabilities.score_tolerance * (1.0 + float(np.dot(vector, vector)))
+    return float(answer.scores.min()) >= own - slack

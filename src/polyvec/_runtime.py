@@ -26,9 +26,22 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def within(deadline: Deadline, call: Callable[..., T], *args: Any, **kw: Any) -> T:
-    """Run a primitive with what is left of the deadline; a thread cannot be interrupted."""
-    return call(*args, timeout_s=deadline.left(), **kw)
+def within(slots: Slots, deadline: Deadline, call: Callable[..., T], *args: Any, **kw: Any) -> T:
+    """Run a primitive when its turn comes, with what is left of the deadline.
+
+    A thread that runs cannot be interrupted.
+    """
+    slots.take(deadline)
+    try:
+        return call(*args, timeout_s=deadline.left(), **kw)
+    finally:
+        slots.give()
+
+
+def _patience_s(deadline: Deadline) -> float:
+    """Return how long a thread may wait."""
+    left = deadline.left()
+    return threading.TIMEOUT_MAX if left is None else min(left, threading.TIMEOUT_MAX)
 
 
 def outcomes(calls: Sequence[Callable[[], T]], limit: int) -> list[T | Exception | None]:
@@ -38,12 +51,13 @@ def outcomes(calls: Sequence[Callable[[], T]], limit: int) -> list[T | Exception
     -------
     list
         Parallel to `calls`: the result, the exception, or None for a call that
-        was never started.
+        was never started. What is no `Exception` (an exit, an interrupt) is raised.
     """
     results: list[T | Exception | None] = [None] * len(calls)
     lock = threading.Lock()
     waiting = iter(range(len(calls)))
     failed = threading.Event()
+    leaving: list[BaseException] = []
 
     def work() -> None:
         while not failed.is_set():
@@ -56,6 +70,9 @@ def outcomes(calls: Sequence[Callable[[], T]], limit: int) -> list[T | Exception
             except Exception as exc:  # noqa: BLE001 - handed to the caller, nothing is swallowed
                 results[at] = exc
                 failed.set()
+            except BaseException as exc:  # noqa: BLE001 - raised below, in the caller's thread
+                leaving.append(exc)
+                failed.set()
 
     threads = [
         threading.Thread(target=work, name="polyvec", daemon=True)
@@ -66,55 +83,88 @@ def outcomes(calls: Sequence[Callable[[], T]], limit: int) -> list[T | Exception
     work()
     for thread in threads:
         thread.join()
+    if leaving:
+        raise leaving[0]
     return results
 
 
-class Lock:
-    """Mutual exclusion between threads."""
+class Slots:
+    """The turns of one store: how many of its primitives may be under way at once.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    Parameters
+    ----------
+    limit
+        Returns that number, at least 1; a server may lower it when it is first asked.
+    """
 
-    @contextmanager
-    def held(self) -> Generator[None]:
-        """Hold the lock."""
-        with self._lock:
-            yield
+    def __init__(self, limit: Callable[[], int]) -> None:
+        self._limit = limit
+        self._taken = 0
+        self._free = threading.Condition()
+
+    def take(self, deadline: Deadline) -> None:
+        """Wait for a turn.
+
+        Raises
+        ------
+        DeadlineError
+            None came in time.
+        """
+        with self._free:
+            if self._taken >= self._limit() and not self._free.wait_for(
+                lambda: self._taken < self._limit(), _patience_s(deadline)
+            ):
+                raise deadline.over()
+            self._taken += 1
+
+    def give(self) -> None:
+        """Give a turn back."""
+        with self._free:
+            self._taken -= 1
+            self._free.notify()
 
 
 class SharedLock:
-    """Many writers of whole records, or one that reads and then writes."""
+    """Many writers of whole records, or one that reads and then writes.
+
+    Who waits to be alone holds the turnstile, so that writers who come later cannot
+    keep it waiting for ever.
+    """
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
+        self._turnstile = threading.Lock()
+        self._idle = threading.Condition()
         self._sharing = 0
-        self._alone = False
 
     @contextmanager
-    def shared(self) -> Generator[None]:
-        """Hold the lock together with others that share it."""
-        with self._condition:
-            self._condition.wait_for(lambda: not self._alone)
+    def shared(self, deadline: Deadline) -> Generator[None]:
+        """Hold the lock together with others that share it; `DeadlineError` when it is late."""
+        self._enter(deadline)
+        with self._idle:
             self._sharing += 1
+        self._turnstile.release()
         try:
             yield
         finally:
-            with self._condition:
+            with self._idle:
                 self._sharing -= 1
-                self._condition.notify_all()
+                self._idle.notify()
 
     @contextmanager
-    def alone(self) -> Generator[None]:
-        """Hold the lock while nobody else does."""
-        with self._condition:
-            self._condition.wait_for(lambda: not self._alone and not self._sharing)
-            self._alone = True
+    def alone(self, deadline: Deadline) -> Generator[None]:
+        """Hold the lock while nobody else does; `DeadlineError` when it is late."""
+        self._enter(deadline)
         try:
+            with self._idle:
+                if not self._idle.wait_for(lambda: not self._sharing, _patience_s(deadline)):
+                    raise deadline.over()
             yield
         finally:
-            with self._condition:
-                self._alone = False
-                self._condition.notify_all()
+            self._turnstile.release()
+
+    def _enter(self, deadline: Deadline) -> None:
+        if not self._turnstile.acquire(timeout=_patience_s(deadline)):
+            raise deadline.over()
 
 
 class Home:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,19 +27,46 @@ async def sleep(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-async def within(deadline: Deadline, call: Callable[..., Awaitable[T]], *args: Any, **kw: Any) -> T:
-    """Run a primitive, and stop waiting for it when the deadline has passed."""
+async def within(
+    slots: Slots, deadline: Deadline, call: Callable[..., Awaitable[T]], *args: Any, **kw: Any
+) -> T:
+    """Run a primitive when its turn comes; stop waiting for it when the deadline has passed."""
     left = deadline.left()
     if left is None:
-        return await call(*args, timeout_s=None, **kw)
+        return await _in_turn(slots, deadline, call, *args, **kw)
     scope = asyncio.timeout(left)
     try:
         async with scope:
-            return await call(*args, timeout_s=left, **kw)
+            return await _in_turn(slots, deadline, call, *args, **kw)
     except TimeoutError as exc:
-        if not scope.expired():  # the adapter's own time-out, which it maps itself
+        # One of the adapter's own is mapped by it; a DeadlineError is finished already.
+        if not scope.expired() or isinstance(exc, DeadlineError):
             raise
-        raise DeadlineError(f"timeout_s={deadline.timeout_s!r} is over") from exc
+        raise deadline.over() from exc
+
+
+async def _in_turn(
+    slots: Slots, deadline: Deadline, call: Callable[..., Awaitable[T]], *args: Any, **kw: Any
+) -> T:
+    await slots.take()
+    try:
+        return await call(*args, timeout_s=deadline.left(), **kw)
+    finally:
+        slots.give()
+
+
+@asynccontextmanager
+async def _until(deadline: Deadline) -> AsyncGenerator[None]:
+    """Stop waiting when the deadline has passed."""
+    left = deadline.left()
+    if left is None:
+        yield
+        return
+    try:
+        async with asyncio.timeout(left):
+            yield
+    except TimeoutError as exc:
+        raise deadline.over() from exc
 
 
 async def outcomes(
@@ -50,14 +78,15 @@ async def outcomes(
     -------
     list
         Parallel to `calls`: the result, the exception, or None for a call that
-        was never started.
+        was never started. What is no `Exception` (a cancellation) is raised.
     """
     results: list[T | Exception | None] = [None] * len(calls)
     waiting = iter(range(len(calls)))
     failed = False
+    leaving: BaseException | None = None
 
     async def work() -> None:
-        nonlocal failed
+        nonlocal failed, leaving
         for at in waiting:
             if failed:
                 return
@@ -66,6 +95,10 @@ async def outcomes(
             except Exception as exc:  # noqa: BLE001 - handed to the caller, nothing is swallowed
                 results[at] = exc
                 failed = True
+            except BaseException as exc:
+                # A group takes a cancelled task for one that it cancelled itself.
+                leaving, failed = exc, True
+                raise
 
     if len(calls) == 1 or limit == 1:
         await work()
@@ -73,55 +106,90 @@ async def outcomes(
         async with asyncio.TaskGroup() as group:
             for _ in range(min(limit, len(calls))):
                 group.create_task(work())
+    if leaving is not None:
+        raise leaving
     return results
 
 
-class Lock:
-    """Mutual exclusion between the tasks of one loop."""
+class Slots:
+    """The turns of one store: how many of its primitives may be under way at once.
 
-    def __init__(self) -> None:
-        self._lock = asyncio.Lock()
+    Parameters
+    ----------
+    limit
+        Returns that number, at least 1; a server may lower it when it is first asked.
+    """
 
-    @asynccontextmanager
-    async def held(self) -> AsyncGenerator[None]:
-        """Hold the lock."""
-        async with self._lock:
-            yield
+    def __init__(self, limit: Callable[[], int]) -> None:
+        self._limit = limit
+        self._taken = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def take(self) -> None:
+        """Wait for a turn; first come, first served."""
+        if self._taken < self._limit():
+            self._taken += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it came when nobody wanted it any more
+                self.give()
+            raise
+
+    def give(self) -> None:
+        """Hand a turn to who waits longest, else give it back."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._taken -= 1
 
 
 class SharedLock:
-    """Many writers of whole records, or one that reads and then writes."""
+    """Many writers of whole records, or one that reads and then writes.
+
+    Who waits to be alone holds the turnstile, so that writers who come later cannot
+    keep it waiting for ever. Leaving never waits: a cancellation there would leave
+    the lock held.
+    """
 
     def __init__(self) -> None:
-        self._condition = asyncio.Condition()
+        self._turnstile = asyncio.Lock()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._sharing = 0
-        self._alone = False
 
     @asynccontextmanager
-    async def shared(self) -> AsyncGenerator[None]:
-        """Hold the lock together with others that share it."""
-        async with self._condition:
-            await self._condition.wait_for(lambda: not self._alone)
+    async def shared(self, deadline: Deadline) -> AsyncGenerator[None]:
+        """Hold the lock together with others that share it; `DeadlineError` when it is late."""
+        async with _until(deadline), self._turnstile:
             self._sharing += 1
+            self._idle.clear()
         try:
             yield
         finally:
-            async with self._condition:
-                self._sharing -= 1
-                self._condition.notify_all()
+            self._sharing -= 1
+            if not self._sharing:
+                self._idle.set()
 
     @asynccontextmanager
-    async def alone(self) -> AsyncGenerator[None]:
-        """Hold the lock while nobody else does."""
-        async with self._condition:
-            await self._condition.wait_for(lambda: not self._alone and not self._sharing)
-            self._alone = True
+    async def alone(self, deadline: Deadline) -> AsyncGenerator[None]:
+        """Hold the lock while nobody else does; `DeadlineError` when it is late."""
+        async with _until(deadline):
+            await self._turnstile.acquire()
+            try:
+                await self._idle.wait()
+            except BaseException:
+                self._turnstile.release()
+                raise
         try:
             yield
         finally:
-            async with self._condition:
-                self._alone = False
-                self._condition.notify_all()
+            self._turnstile.release()
 
 
 class Home:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from polyvec import _runtime
 from polyvec.bounds import ALL, EVERYTHING, NONE, Compiled, compile_filter
+from polyvec.errors import StoreError
 from polyvec.primitives import StaleLayout, Target
 from polyvec.records import RecordBatch
 
@@ -60,6 +61,22 @@ class Source:
             "open_collection", opener, self.opened.name, self.native, deadline=deadline
         )
         return self.opened
+
+    def refresh(self, stale: StaleLayout, times: int, deadline: Deadline) -> None:
+        """Reopen the collection, whose layout was stale `times` times before in this verb.
+
+        Raises
+        ------
+        StoreError
+            That is too often.
+        """
+        if times >= MAX_REOPENINGS:
+            raise StoreError(
+                f"the layout of {self.opened.name!r} changed {times + 1} times during one call; "
+                "call again when it has settled",
+                store=self.caller.adapter.capabilities.store,
+            ) from stale
+        self.reopen(deadline)
 
 
 class Scope:
@@ -131,12 +148,13 @@ class Scope:
         """Compile a checked filter for the collection's layout."""
         if where is None:
             return EVERYTHING
-        for _ in range(MAX_REOPENINGS):
+        times = 0
+        while True:
             try:
                 return compile_filter(where, self.adapter, self.source.opened.layout)
-            except StaleLayout:
-                self.source.reopen(self.deadline)
-        return compile_filter(where, self.adapter, self.source.opened.layout)
+            except StaleLayout as stale:
+                self.source.refresh(stale, times, self.deadline)
+                times += 1
 
     def pages(
         self,

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from polyvec._ranking import TopK, checked, empty_found, finish, rows_that_match
 from polyvec.bounds import ALL, NONE
 from polyvec.capabilities import Feature
@@ -153,7 +155,7 @@ def _cut_is_clear(found: Found, kept: Found, plan: Plan, k: int) -> bool:
         return True
     if len(kept.batch) < plan.top_k:
         return False
-    return bool(found.scores[-1] < kept.scores[plan.top_k - 1])
+    return bool(found.scores.min() < np.sort(kept.scores)[-plan.top_k])
 
 
 def ranked_scan(scope: Scope, queries: Vector, plan: Plan, budget: int | None) -> list[Found]:
@@ -187,7 +189,8 @@ def ranked_scan(scope: Scope, queries: Vector, plan: Plan, budget: int | None) -
 
 
 def _over_budget(plan: Plan, looked_at: int) -> SearchBudgetError:
-    what = f"of the filter {plan.compiled.residual!r}" if plan.compiled.residual else "of the query"
+    residual = plan.compiled.residual
+    what = "of the query" if residual is None else f"of the filter {residual!r}"
     return SearchBudgetError(
         f"{looked_at} candidates were looked at and fewer than top_k={plan.top_k} right hits "
         f"{what} were found; raise max_candidates, lower top_k, "

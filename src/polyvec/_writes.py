@@ -11,7 +11,7 @@ from polyvec.bounds import ALL, NONE, uncertain
 from polyvec.capabilities import Feature, ScanStability, UpdateAtomicity
 from polyvec.errors import PartialWriteError
 from polyvec.evaluate import compile_predicate
-from polyvec.primitives import Patch
+from polyvec.primitives import Patch, StaleLayout
 from polyvec.records import RecordBatch
 from polyvec.types import ALL_COLUMNS, METADATA, NO_COLUMNS
 
@@ -31,7 +31,8 @@ METADATA_AND_TEXT: Final[Columns] = frozenset(("metadata", "text"))
 
 def _sharing(scope: Scope) -> AbstractContextManager[None]:
     """Let whole-record writes pass each other, but not an update that reads first."""
-    return scope.caller.lock(scope.source.opened.name, scope.namespace).shared()
+    lock = scope.caller.lock(scope.source.opened.name, scope.namespace)
+    return lock.shared(scope.deadline)
 
 
 def upsert(scope: Scope, batch: RecordBatch, sizes: Sequence[int]) -> None:
@@ -62,12 +63,17 @@ def _all_or_partial(
     operation: str,
     chunks: Sequence[Sequence[str]],
     calls: Sequence[Callable[[], None]],
+    *,
+    at_once: int | None = None,
 ) -> None:
     """Run writes; when some failed and others did not, say which ids were not written."""
-    done = _marked(scope, calls)
+    done = _marked(calls, scope.concurrency if at_once is None else at_once)
     errors = [outcome for outcome in done if isinstance(outcome, Exception)]
     if not errors:
         return
+    for error in errors:
+        if isinstance(error, StaleLayout):  # not a failure: the verb starts again
+            raise error
     written = any(outcome is True for outcome in done)
     if not written and not isinstance(errors[0], PartialWriteError):
         raise errors[0]
@@ -88,7 +94,7 @@ def _all_or_partial(
     ) from errors[0]
 
 
-def _marked(scope: Scope, calls: Sequence[Callable[[], None]]) -> list[bool | Exception | None]:
+def _marked(calls: Sequence[Callable[[], None]], at_once: int) -> list[bool | Exception | None]:
     def marking(call: Callable[[], None]) -> Callable[[], bool]:
         def marked() -> bool:
             call()
@@ -96,7 +102,7 @@ def _marked(scope: Scope, calls: Sequence[Callable[[], None]]) -> list[bool | Ex
 
         return marked
 
-    return _runtime.outcomes([marking(c) for c in calls], scope.concurrency)
+    return _runtime.outcomes([marking(c) for c in calls], at_once)
 
 
 def delete_where(scope: Scope, where: Filter | None) -> None:
@@ -152,24 +158,28 @@ def update(scope: Scope, ids: Sequence[str], patch: Patch, rules: Rules) -> None
     break a rule of the collection changes nothing.
     """
     size = min(scope.capabilities.limits.id_batch, scope.capabilities.limits.batch_records)
+    chunks = [ids[start : start + size] for start in range(0, len(ids), size)]
+    parts = [_part(patch, start, start + size) for start in range(0, len(ids), size)]
     if patch.set or patch.unset or patch.texts is not None:
-        for start in range(0, len(ids), size):
-            part = _part(patch, start, start + size)
-            _check_merge(scope, ids[start : start + size], part, rules)
+        for chunk, part in zip(chunks, parts, strict=True):
+            _check_merge(scope, chunk, part, rules)
+
+    def changing(chunk: Sequence[str], part: Patch) -> Callable[[], None]:
+        return lambda: _update_chunk(scope, chunk, part, rules)
+
+    calls = [changing(chunk, part) for chunk, part in zip(chunks, parts, strict=True)]
+    _all_or_partial(scope, "update", chunks, calls, at_once=1)
+
+
+def _update_chunk(scope: Scope, ids: Sequence[str], patch: Patch, rules: Rules) -> None:
     lock = scope.caller.lock(scope.source.opened.name, scope.namespace)
-    native = Feature.SERVER_SIDE_UPDATE in scope.capabilities.features
-    for start in range(0, len(ids), size):
-        chunk = ids[start : start + size]
-        part = _part(patch, start, start + size)
-        if native and scope.capabilities.update_atomicity is UpdateAtomicity.RECORD:
-            with lock.shared():
-                scope.run("update", scope.adapter.update, chunk, part)
-        elif native:
-            with lock.alone():
-                scope.run("update", scope.adapter.update, chunk, part)
-        else:
-            with lock.alone():
-                _read_modify_write(scope, chunk, part, rules)
+    if Feature.SERVER_SIDE_UPDATE not in scope.capabilities.features:
+        with lock.alone(scope.deadline):
+            _read_modify_write(scope, ids, patch, rules)
+        return
+    atomic = scope.capabilities.update_atomicity is UpdateAtomicity.RECORD
+    with lock.shared(scope.deadline) if atomic else lock.alone(scope.deadline):
+        scope.run("update", scope.adapter.update, ids, patch)
 
 
 def _part(patch: Patch, start: int, stop: int) -> Patch:
@@ -204,8 +214,13 @@ def _read_modify_write(scope: Scope, ids: Sequence[str], patch: Patch, rules: Ru
     if not len(batch):
         return
     whole = merged(rules, batch, ids, patch)
-    for part in _prepare.split(whole, sizes(scope, whole), scope.capabilities.limits):
-        scope.run("upsert", scope.adapter.upsert, part)
+    parts = list(_prepare.split(whole, sizes(scope, whole), scope.capabilities.limits))
+
+    def writing(part: RecordBatch) -> Callable[[], None]:
+        return lambda: scope.run("upsert", scope.adapter.upsert, part)
+
+    calls = [writing(part) for part in parts]
+    _all_or_partial(scope, "update", [part.ids for part in parts], calls, at_once=1)
 
 
 def merged(rules: Rules, batch: RecordBatch, ids: Sequence[str], patch: Patch) -> RecordBatch:

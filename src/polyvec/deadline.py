@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 import time
 
 from polyvec.errors import DeadlineError, InvalidRequestError
@@ -39,9 +39,15 @@ class Deadline:
             return None
         left = self._end - time.monotonic()
         if left <= 0:
-            raise DeadlineError(f"timeout_s={self.timeout_s!r} is over")
+            raise self.over()
         return left
+
+    def over(self) -> DeadlineError:
+        """Return the error that says that nothing is left."""
+        return DeadlineError(f"timeout_s={self.timeout_s!r} is over")
 
 
 def _is_duration(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return 0 < value <= sys.float_info.max  # infinity is no duration, nor an int without a float

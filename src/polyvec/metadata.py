@@ -179,33 +179,38 @@ def _value(value: object, where: str, step: object, depth: int) -> Any:
         if value - value != 0.0:  # type: ignore[operator]  # a float, by its type; NaN and infinity differ
             raise _Refused(f"{value!r} is not a finite number; leave it out", f"{where}[{step!r}]")
         return value
-    return _rarer(value, f"{where}[{step!r}]", depth)
+    return _rarer(value, where, step, depth)
 
 
-def _rarer(value: object, where: str, depth: int) -> Any:
+def _rarer(value: object, where: str, step: object, depth: int) -> Any:
     """Handle containers, datetimes and subclasses; refuse the rest with a remedy."""
+    here = f"{where}[{step!r}]"
     match value:
         case dict():
-            return _object(cast("dict[object, object]", value), where, depth + 1)
+            return _object(cast("dict[object, object]", value), here, depth + 1)
         case list():
             if depth >= MAX_DEPTH:
                 raise _Refused(f"nested deeper than {MAX_DEPTH} levels; flatten it", "")
             items = cast("list[object]", value)
-            return [_value(item, where, at, depth + 1) for at, item in enumerate(items)]
+            return [_value(item, here, at, depth + 1) for at, item in enumerate(items)]
         case datetime():
-            return _datetime(value, where)
+            return _datetime(value, here)
         case str():
-            return _value(str.__str__(value), where[: where.rfind("[")], where, depth)
+            return _value(str.__str__(value), where, step, depth)
         case int():
-            return _value(int(value), where, "", depth)
+            return _value(int.__int__(value), where, step, depth)
         case float():
-            return _value(float(value), where, "", depth)
+            return _value(float.__float__(value), where, step, depth)
         case _:
-            raise _Refused(_remedy(value), where)
+            raise _Refused(_remedy(value), here)
 
 
 def _datetime(value: datetime, where: str) -> datetime:
-    if value.utcoffset() is None:
+    try:
+        offset = value.utcoffset()
+    except ValueError:  # pandas.NaT is a datetime whose methods raise
+        raise _Refused(f"{value!r} is no moment; use None", where) from None
+    if offset is None:
         raise _Refused(
             f"naive datetime {value!r}; attach a time zone, for example "
             "value.replace(tzinfo=timezone.utc)",

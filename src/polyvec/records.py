@@ -86,7 +86,7 @@ class VectorRecord(BaseModel, Generic[M]):
             return super().__getattr__(name)
 
     def __eq__(self, other: object) -> bool:
-        """Compare column by column; vectors bit by bit."""
+        """Compare column by column; vectors number by number."""
         if not isinstance(other, VectorRecord):
             return NotImplemented
         mine, theirs = dict(self.__dict__), other.__dict__
@@ -140,7 +140,7 @@ class Hit(Generic[M]):
     record: VectorRecord[M]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RecordBatch:
     """Records as columns, all of the same length; the only form that adapters see.
 
@@ -183,6 +183,17 @@ class RecordBatch:
     def __len__(self) -> int:
         """Return the number of records."""
         return len(self.ids)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare column by column; arrays number by number."""
+        if not isinstance(other, RecordBatch):
+            return NotImplemented
+        mine = (self.ids, self.metadata, self.texts, self.cursor)
+        if mine != (other.ids, other.metadata, other.texts, other.cursor):
+            return False
+        return _equal(self.vectors, other.vectors) and _equal(self.present, other.present)
+
+    __hash__ = None  # type: ignore[assignment]  # it holds arrays and lists
 
     def take(self, rows: Sequence[int] | npt.NDArray[np.intp]) -> RecordBatch:
         """Return the given rows, in the given order; the cursor stays."""
@@ -235,6 +246,12 @@ class RecordBatch:
     def records(self) -> list[VectorRecord[Any]]:
         """Return all rows as records."""
         return [self.record(row) for row in range(len(self.ids))]
+
+
+def _equal(left: npt.NDArray[Any] | None, right: npt.NDArray[Any] | None) -> bool:
+    if left is None or right is None:
+        return left is right
+    return np.array_equal(left, right)
 
 
 def concat(batches: Sequence[RecordBatch]) -> RecordBatch:

@@ -33,7 +33,10 @@ def exact_scores(queries: Vector, rows: Vector, metric: Metric) -> npt.NDArray[n
         Shape `(q, n)`. The cosine of a zero vector is 0.
     """
     doubles = rows.astype(np.float64)
-    return np.stack([row_scores(query, doubles, metric) for query in queries.astype(np.float64)])
+    scores = np.empty((len(queries), len(rows)))
+    for at, query in enumerate(queries.astype(np.float64)):
+        scores[at] = row_scores(query, doubles, metric)
+    return scores
 
 
 def row_scores(

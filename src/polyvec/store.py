@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
 
 from polyvec import _checks
-from polyvec._arguments import check_index_fields
+from polyvec._arguments import check_index_fields, check_model, check_native
 from polyvec._calls import Caller
 from polyvec._scope import Source
 from polyvec.capabilities import Feature
@@ -213,6 +213,7 @@ class VectorStore:
             The backend has no such metric, index or number of dimensions.
         """
         spec = self._spec(name, dimension, metric, index, index_fields)
+        metadata = None if metadata is None else check_model(metadata)
         deadline = self._deadline(timeout_s)
         try:
             create = self._adapter.create_collection
@@ -304,7 +305,8 @@ class VectorStore:
             Neither a collection nor an alias has that name.
         """
         name, deadline = _checks.check_name(name), self._deadline(timeout_s)
-        return self._open(name, native, deadline, metadata)
+        metadata = None if metadata is None else check_model(metadata)
+        return self._open(name, check_native(native), deadline, metadata)
 
     def _open(
         self,
@@ -366,6 +368,6 @@ class VectorStore:
 
     def drop_alias(self, alias: str, *, timeout_s: float | None = None) -> None:
         """Remove an alias, not the collection; an absent alias is no error."""
-        alias, deadline = _checks.check_name(alias), self._deadline(timeout_s)
+        alias, deadline = _checks.check_name(alias, "alias"), self._deadline(timeout_s)
         self.capabilities.require(Feature.ALIASES, NO_ALIASES)
         self._caller.run("drop_alias", self._adapter.drop_alias, alias, deadline=deadline)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
 
 from polyvec import _checks
-from polyvec._arguments import check_index_fields
+from polyvec._arguments import check_index_fields, check_model, check_native
 from polyvec._calls_async import AsyncCaller
 from polyvec._scope_async import AsyncSource
 from polyvec.capabilities import Feature
@@ -214,6 +214,7 @@ class AsyncVectorStore:
             The backend has no such metric, index or number of dimensions.
         """
         spec = self._spec(name, dimension, metric, index, index_fields)
+        metadata = None if metadata is None else check_model(metadata)
         deadline = self._deadline(timeout_s)
         try:
             create = self._adapter.create_collection
@@ -305,7 +306,8 @@ class AsyncVectorStore:
             Neither a collection nor an alias has that name.
         """
         name, deadline = _checks.check_name(name), self._deadline(timeout_s)
-        return await self._open(name, native, deadline, metadata)
+        metadata = None if metadata is None else check_model(metadata)
+        return await self._open(name, check_native(native), deadline, metadata)
 
     async def _open(
         self,
@@ -369,6 +371,6 @@ class AsyncVectorStore:
 
     async def drop_alias(self, alias: str, *, timeout_s: float | None = None) -> None:
         """Remove an alias, not the collection; an absent alias is no error."""
-        alias, deadline = _checks.check_name(alias), self._deadline(timeout_s)
+        alias, deadline = _checks.check_name(alias, "alias"), self._deadline(timeout_s)
         self.capabilities.require(Feature.ALIASES, NO_ALIASES)
         await self._caller.run("drop_alias", self._adapter.drop_alias, alias, deadline=deadline)

@@ -1,0 +1,130 @@
+"""`wait_until_visible`: polls until reads and queries agree, and says what it waited for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.unit.core.drivers import Driver
+from tests.unit.core.fake import FakeAdapter, able
+from tests.unit.core.samples import fill, names, vectors
+
+from polyvec import DeadlineError, deadline
+from polyvec._reads import LONGEST_POLL_S
+from polyvec.capabilities import Consistency
+
+EVENTUAL = able(consistency=Consistency.EVENTUAL)
+
+
+class Clock:
+    """A clock that only goes forward while something waits."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, slept: list[float]) -> None:
+        self._slept = slept
+        monkeypatch.setattr(deadline, "time", self)
+
+    def monotonic(self) -> float:
+        return 1_000.0 + sum(self._slept)
+
+
+def test_it_ends_at_once_where_writes_are_seen_at_once(driver: Driver, slept: list[float]) -> None:
+    fake = FakeAdapter()
+    collection = driver.collection(fake)
+    fill(collection, 9)
+    fake.forget()
+    collection.wait_until_visible([*names(9), "r00"])
+    assert fake.operations() == ["get"] * 3
+    assert slept == []
+
+
+def test_it_polls_until_every_id_can_be_read_and_queried(
+    driver: Driver, slept: list[float]
+) -> None:
+    fake = FakeAdapter(EVENTUAL)
+    collection = driver.collection(fake)
+    fake.lag_reads = 4
+    fill(collection, 3)
+    assert collection.get(names(3)) == []
+    collection.wait_until_visible(names(3))
+    assert [record.id for record in collection.get(names(3))] == names(3)
+    assert len(slept) == 3
+    assert slept == sorted(slept)
+    assert fake.of("search")
+
+
+def test_pauses_grow_and_stay_below_a_second(driver: Driver, slept: list[float]) -> None:
+    fake = FakeAdapter(EVENTUAL)
+    collection = driver.collection(fake)
+    fake.lag_reads = 15
+    fill(collection, 1)
+    collection.wait_until_visible(["r00"], timeout_s=1e6)
+    assert slept == sorted(slept)
+    assert slept[-1] == LONGEST_POLL_S
+
+
+def test_what_can_be_read_but_not_queried_is_waited_for(driver: Driver, slept: list[float]) -> None:
+    fake = FakeAdapter(EVENTUAL)
+    collection = driver.collection(fake)
+    fill(collection, 3)
+    fake.finds = 0
+    searches = 0
+
+    def found_later(operation: str) -> None:
+        nonlocal searches
+        searches += operation == "search"
+        if searches > 4:
+            fake.finds = None
+
+    fake.on_call = found_later
+    collection.wait_until_visible(names(3))
+    assert searches > 4
+    assert slept
+
+
+def test_absent_waits_until_nothing_can_be_read(driver: Driver, slept: list[float]) -> None:
+    fake = FakeAdapter(EVENTUAL)
+    collection = driver.collection(fake)
+    fill(collection, 3)
+    fake.lag_reads = 3
+    collection.delete(names(3)[:2])
+    collection.wait_until_visible(["r00", "r01"], absent=True)
+    assert [record.id for record in collection.get(names(3))] == ["r02"]
+    assert slept
+
+
+@pytest.mark.parametrize("absent", [True, False])
+def test_time_over_names_the_ids(
+    driver: Driver, slept: list[float], monkeypatch: pytest.MonkeyPatch, absent: bool
+) -> None:
+    Clock(monkeypatch, slept)
+    fake = FakeAdapter(EVENTUAL)
+    collection = driver.collection(fake)
+    fill(collection, 9)
+    asked = names(9) if absent else [*names(2), "x1", "x2", "x1"]
+    what = "9 of 9 ids are still visible" if absent else "2 of 4 ids are not visible yet"
+    with pytest.raises(DeadlineError, match=what) as caught:
+        collection.wait_until_visible(asked, absent=absent, timeout_s=3.0)
+    assert ("'r00', 'r01', 'r02', 'r03', 'r04'" if absent else "['x1', 'x2']") in str(caught.value)
+    assert "after 3.0 s" in str(caught.value)
+    assert caught.value.operation == "wait_until_visible"
+    assert sum(slept) == pytest.approx(3.0)
+
+
+def test_a_crowd_of_equal_vectors_is_visible_too(driver: Driver, slept: list[float]) -> None:
+    # By inner product a record is not the nearest to itself: all of these are nearer to any.
+    fake = FakeAdapter(able(consistency=Consistency.EVENTUAL, top_k=200))
+    collection = driver.collection(fake)
+    crowd = np.tile(np.array([[9.0, 9.0, 9.0]], np.float32), (300, 1))
+    collection.upsert(ids=names(300, "crowd"), vectors=crowd)
+    collection.upsert(ids=["small"], vectors=[[0.1, 0.1, 0.1]])
+    collection.wait_until_visible(["small", "crowd00"], timeout_s=30)
+    assert slept == []
+
+
+def test_records_without_a_vector_need_no_query(driver: Driver, slept: list[float]) -> None:
+    fake = FakeAdapter(EVENTUAL)
+    collection = driver.collection(fake)
+    fill(collection, 2)
+    fake.rows()["r00"].present = False
+    collection.wait_until_visible(["r00", "r01"])
+    assert slept == []
+    assert len(vectors(1)) == len(fake.of("search"))
