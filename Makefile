@@ -64,7 +64,7 @@ bench: $(STAMP) ## measure speed, as ratios
 	@$(BIN)/python tests/benchmarks/run.py
 
 mutants: $(STAMP) ## measure the conformance suite by seeded faults
-	@$(BIN)/python -m polyvec.testing.mutants
+	@$(BIN)/python -m tests.mutants.run
 
 soak: $(STAMP) ## a million random operations against a model
 	@$(BIN)/python tests/soak.py

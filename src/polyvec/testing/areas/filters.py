@@ -1,0 +1,93 @@
+# Generated from filters_async.py by tools/unasync.py. Do not edit.
+"""Filters: the enumerated corpus, by every verb that takes one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from polyvec.filter_json import to_dict
+from polyvec.rewrite import is_all
+from polyvec.testing.cases import CASES, Case
+from polyvec.testing.oracle import matching, ranking
+from polyvec.testing.rows import vector
+from polyvec.testing.rules import Area
+from polyvec.testing.world import WORLD
+
+if TYPE_CHECKING:
+    from polyvec.testing.lab import Lab
+
+
+class Filters(Area):
+    """One meaning: whatever `evaluate.matches` says, no more and no less."""
+
+    area = "filters"
+
+    @pytest.mark.parametrize("case", CASES, ids=str)
+    def test_filter(self, lab: Lab, case: Case) -> None:
+        expected = matching(WORLD, case.where, allow_empty=case.empty, allow_all=case.all)
+        space = lab.kept("world", WORLD)
+        hits = space.query(
+            vector(1), top_k=lab.everything, filter=case.where, exact=True, include=()
+        )
+        assert {hit.id for hit in hits} == expected
+        assert len(hits) == len(expected)
+        assert space.count(case.where) == len(expected)
+        scanned = lab.ids(space, filter=case.where)
+        assert sorted(scanned) == sorted(expected)
+
+    @pytest.mark.parametrize("case", CASES[::4], ids=str)
+    def test_filter_through_the_index(self, lab: Lab, case: Case) -> None:
+        expected = matching(WORLD, case.where, allow_empty=case.empty, allow_all=case.all)
+        space = lab.kept("world", WORLD)
+        wanted = min(5, len(expected))
+        hits = space.query(vector(2), top_k=5, filter=case.where, include=())
+        assert len(hits) == wanted
+        assert {hit.id for hit in hits} <= expected
+
+    @pytest.mark.parametrize("case", CASES[::4], ids=str)
+    def test_filter_as_dict(self, lab: Lab, case: Case) -> None:
+        expected = matching(WORLD, case.where, allow_empty=case.empty, allow_all=case.all)
+        space = lab.kept("world", WORLD)
+        assert space.count(to_dict(case.where)) == len(expected)
+
+    @pytest.mark.parametrize("case", [case for case in CASES if not is_all(case.where)], ids=str)
+    def test_delete_by(self, lab: Lab, case: Case) -> None:
+        gone = matching(WORLD, case.where, allow_empty=case.empty, allow_all=case.all)
+        space = lab.kept("scratch", WORLD)
+        lab.discard("scratch")
+        space.delete(filter=case.where)
+        lab.settle(space, sorted(gone), absent=True)
+        assert set(lab.ids(space)) == WORLD.keys() - gone
+        lab.write(space, {key: WORLD[key] for key in gone})
+        lab.pool.kept["scratch"] = space  # whole again, for the next case
+
+    @pytest.mark.parametrize("case", CASES[::6], ids=str)
+    def test_update_by(self, lab: Lab, case: Case) -> None:
+        if is_all(case.where):
+            pytest.skip("an update of everything is refused, see the area bad input")
+        hit = matching(WORLD, case.where, allow_empty=case.empty, allow_all=case.all)
+        space = lab.kept("scratch", WORLD)
+        lab.discard("scratch")
+        space.update(filter=case.where, set={"touched": 1})
+        found = lab.read_all(space)
+        touched = {key for key, (_, item, _) in found.items() if item and "touched" in item}
+        assert touched == hit
+        space.update(sorted(hit), unset=["touched"])
+        lab.pool.kept["scratch"] = space
+
+    def test_ranking_under_a_filter(self, lab: Lab) -> None:
+        space = lab.kept("world", WORLD)
+        for case in CASES[::25]:
+            expected = ranking(
+                WORLD,
+                vector(3),
+                lab.metric,
+                k=9,
+                where=case.where,
+                allow_empty=case.empty,
+                allow_all=case.all,
+            )
+            hits = space.query(vector(3), top_k=9, filter=case.where, exact=True)
+            assert [hit.id for hit in hits] == [key for key, _ in expected]

@@ -1,0 +1,69 @@
+"""The default index finds at least the declared share of the true neighbours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pytest
+
+from polyvec.filters import F
+from polyvec.scoring import best_rows, exact_scores
+from polyvec.testing.rules import AsyncArea, Tier
+
+if TYPE_CHECKING:
+    from polyvec.collection_async import AsyncCollection
+    from polyvec.testing.lab_async import AsyncLab
+    from polyvec.types import Vector
+
+COUNT: Final = 3000
+DIMENSION: Final = 32
+QUERIES: Final = 40
+K: Final = 10
+
+
+def _clustered() -> tuple[Vector, Vector]:
+    """Return records and queries around fifty centres, as embeddings lie."""
+    generator = np.random.default_rng(17)
+    centres = generator.normal(size=(50, DIMENSION))
+    points = centres[generator.integers(50, size=COUNT + QUERIES)]
+    floats: Vector = (points + 0.5 * generator.normal(size=points.shape)).astype(np.float32)
+    return floats[:COUNT], floats[COUNT:]
+
+
+class AsyncRecall(AsyncArea):
+    """Against `capabilities.recall_floor`, unfiltered and under filters."""
+
+    area = "recall"
+    tier = Tier.RECALL
+
+    async def _filled(self, lab: AsyncLab) -> tuple[AsyncCollection[Any], list[str]]:
+        ids = [f"r{at:04}" for at in range(COUNT)]
+        space = lab.pool.kept.get("recall")
+        if space is None:
+            space = await lab.namespace(dimension=DIMENSION)
+            await space.upsert(
+                ids=ids,
+                vectors=_clustered()[0],
+                metadata=[{"n": at, "share": at % 100} for at in range(COUNT)],
+            )
+            await lab.settle(space, ids)
+        return space, ids
+
+    @pytest.mark.parametrize("percent", [100, 50, 10, 1])
+    async def test_recall_floor(self, lab: AsyncLab, percent: int) -> None:
+        space, ids = await self._filled(lab)
+        block, queries = _clustered()
+        allowed = [at for at in range(COUNT) if at % 100 < percent]
+        where = None if percent == 100 else F("share") < percent
+        scores = exact_scores(queries, block[allowed], lab.metric)
+        names = [ids[at] for at in allowed]
+        answers = await space.query_many(queries, top_k=K, filter=where, include=())
+        found = 0
+        for row, hits in zip(scores, answers, strict=True):
+            best: list[int] = best_rows(row, names, K).tolist()
+            truth = {names[at] for at in best}
+            assert {hit.id for hit in hits} <= set(names)
+            found += len(truth & {hit.id for hit in hits})
+        recall = found / (K * QUERIES)
+        assert recall >= lab.capabilities.recall_floor, f"recall {recall:.3f} at {percent} %"

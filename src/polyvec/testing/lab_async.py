@@ -1,0 +1,296 @@
+"""What the tests work in: pooled collections, fresh namespaces, cleaned afterwards.
+
+Creating a collection takes seconds on some backends, so tests get a namespace
+of their own in a collection they share. Only a test about collections gets its
+own. Names are unique per run, so runs against one server do not meet.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+import polyvec
+from polyvec.capabilities import Capabilities, Consistency, Feature
+from polyvec.testing.checks import check_rows
+from polyvec.testing.oracle import records
+from polyvec.testing.rows import DIMENSION
+from polyvec.testing.rules import Sharing
+from polyvec.types import Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from polyvec.collection_async import AsyncCollection
+    from polyvec.schema import Index
+    from polyvec.store_async import AsyncVectorStore
+    from polyvec.testing.oracle import Rows
+    from polyvec.types import Vector
+
+VISIBLE_WITHIN_S: Final = 60.0
+ALL: Final = ("vector", "metadata", "text")
+EVERYTHING: Final = 1000
+"""More than any namespace of the suite holds, and allowed as `top_k` nearly everywhere."""
+
+_run = f"{uuid4().hex[:8]}"
+_numbers = count(1)
+
+
+def fresh_name(prefix: str = "pvtest") -> str:
+    """Return a name that no other test, run or worker uses; fit for a collection."""
+    return f"{prefix}_{_run}_{next(_numbers)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What two tests must agree on to share a collection."""
+
+    dimension: int
+    metric: Metric
+    index: Index | None
+
+
+class AsyncPool:
+    """One store and its pooled collections: everything that tests of one URL share.
+
+    Parameters
+    ----------
+    url
+        The store under test.
+    sharing
+        Who else can see it.
+    """
+
+    def __init__(self, url: str, sharing: Sharing) -> None:
+        self.url = url
+        self.sharing = sharing
+        self.store: AsyncVectorStore = polyvec.connect_async(url)
+        self._names: dict[Shape, str] = {}
+        self._opened: dict[tuple[Shape, Any], AsyncCollection[Any]] = {}
+        self._ready: set[str] = set()
+        self.kept: dict[str, AsyncCollection[Any]] = {}
+
+    async def open(self) -> None:
+        """Make the first request, after which the capabilities are this server's."""
+        if "ping" not in self._ready:
+            await self.store.ping()
+            self._ready.add("ping")
+
+    async def collection(self, shape: Shape, metadata: Any = None) -> AsyncCollection[Any]:
+        """Return the pooled collection of a shape, created when first asked for."""
+        key = (shape, metadata)
+        if key in self._opened:
+            return self._opened[key]
+        if shape not in self._names:
+            name = fresh_name()
+            await self.store.create_collection(
+                name, dimension=shape.dimension, metric=shape.metric, index=shape.index
+            )
+            self._names[shape] = name
+        if metadata is None:
+            opened = await self.store.collection(self._names[shape])
+        else:
+            opened = await self.store.collection(self._names[shape], metadata=metadata)
+        self._opened[key] = opened
+        return opened
+
+    async def reopen(self) -> AsyncVectorStore:
+        """Close the store and connect again, as another process would; return the new one."""
+        await self.store.aclose()
+        self.store = polyvec.connect_async(self.url)
+        self._opened.clear()
+        self.kept.clear()
+        return self.store
+
+    async def aclose(self) -> None:
+        """Drop the pooled collections and close the store."""
+        try:
+            for name in self._names.values():
+                await self.store.drop_collection(name, missing_ok=True)
+        finally:
+            await self.store.aclose()
+
+
+class AsyncLab:
+    """What one test gets; undone when the test is over, passed or not.
+
+    Parameters
+    ----------
+    pool
+        Shared by the tests of one URL.
+    run
+        Waits for an awaitable where no loop runs: in the inner functions of
+        Hypothesis, which are plain functions in both suites.
+    examples
+        Random cases for each test of the stress tier.
+    """
+
+    def __init__(self, pool: AsyncPool, run: Callable[[Any], Any], examples: int) -> None:
+        self.pool = pool
+        self.run = run
+        self.examples = examples
+        self._spaces: list[tuple[str, AsyncCollection[Any]]] = []
+        self._collections: list[str] = []
+        self._stores: list[AsyncVectorStore] = []
+
+    @property
+    def store(self) -> AsyncVectorStore:
+        """The store that the tests share. Do not close it: `connect` gives another."""
+        return self.pool.store
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this server can do."""
+        return self.pool.store.capabilities
+
+    @property
+    def metric(self) -> Metric:
+        """Cosine where the store has it, else the first metric it has."""
+        metrics = self.capabilities.metrics
+        return Metric.COSINE if Metric.COSINE in metrics else min(metrics)
+
+    @property
+    def everything(self) -> int:
+        """A `top_k` that covers every namespace of the suite, within the store's limit."""
+        return min(EVERYTHING, self.capabilities.limits.top_k)
+
+    def has(self, feature: Feature) -> bool:
+        """Tell whether the store declares a feature."""
+        return feature in self.capabilities.features
+
+    async def namespace(
+        self,
+        *,
+        name: str | None = None,
+        dimension: int = DIMENSION,
+        metric: Metric | None = None,
+        index: Index | None = None,
+        metadata: Any = None,
+    ) -> AsyncCollection[Any]:
+        """Return a fresh namespace of a pooled collection."""
+        shape = Shape(dimension, metric or self.metric, index)
+        base = await self.pool.collection(shape, metadata)
+        name = fresh_name("ns") if name is None else name
+        space = base.namespace(name)
+        self._spaces.append((name, space))
+        return space
+
+    def name_of(self, space: AsyncCollection[Any]) -> str:
+        """Return the name of a namespace that `namespace` made."""
+        return next(name for name, made in self._spaces if made is space)
+
+    async def filled(self, rows: Rows, **shape: Any) -> AsyncCollection[Any]:
+        """Return a fresh namespace that holds the rows."""
+        space = await self.namespace(**shape)
+        await self.write(space, rows)
+        return space
+
+    async def kept(self, label: str, rows: Rows) -> AsyncCollection[Any]:
+        """Return a namespace with the rows that is written once for the run; only read it."""
+        if label not in self.pool.kept:
+            base = await self.pool.collection(Shape(DIMENSION, self.metric, None))
+            space = base.namespace(fresh_name(label))
+            await self.write(space, rows)
+            self.pool.kept[label] = space
+        return self.pool.kept[label]
+
+    def discard(self, label: str) -> None:
+        """Forget a kept namespace that a failed test may have left half changed."""
+        self.pool.kept.pop(label, None)
+
+    async def collection(
+        self, *, dimension: int = DIMENSION, metric: Metric | None = None, **settings: Any
+    ) -> AsyncCollection[Any]:
+        """Return a collection of the test's own, dropped afterwards."""
+        name = self.collection_name()
+        made: AsyncCollection[Any] = await self.store.create_collection(
+            name, dimension=dimension, metric=metric or self.metric, **settings
+        )
+        return made
+
+    def collection_name(self) -> str:
+        """Return a name for a collection; whatever has it afterwards is dropped."""
+        name = fresh_name()
+        self._collections.append(name)
+        return name
+
+    def drop_later(self, name: str) -> str:
+        """Have a collection dropped afterwards, if it is there."""
+        self._collections.append(name)
+        return name
+
+    def connect(self) -> AsyncVectorStore:
+        """Return another store object on the same URL, closed afterwards."""
+        store = polyvec.connect_async(self.pool.url)
+        self._stores.append(store)
+        return store
+
+    async def reopen(self) -> AsyncVectorStore:
+        """Close the store of all tests and connect again; handles of this test are void."""
+        self._spaces.clear()
+        return await self.pool.reopen()
+
+    async def write(self, space: AsyncCollection[Any], rows: Rows) -> None:
+        """Upsert rows and wait until they can be read and queried."""
+        await space.upsert(records(rows))
+        await self.settle(space, list(rows))
+
+    async def settle(
+        self, space: AsyncCollection[Any], ids: Sequence[str], *, absent: bool = False
+    ) -> None:
+        """Wait until a write is visible, where reads do not see it at once."""
+        if ids and self.capabilities.consistency is Consistency.EVENTUAL:
+            await space.wait_until_visible(list(ids), timeout_s=VISIBLE_WITHIN_S, absent=absent)
+
+    async def read_all(
+        self, space: AsyncCollection[Any], **scan: Any
+    ) -> dict[str, tuple[Vector | None, dict[str, Any] | None, str | None]]:
+        """Read a namespace by a scan; a record that comes twice is an error."""
+        found: dict[str, tuple[Vector | None, dict[str, Any] | None, str | None]] = {}
+        async for batch in space.scan(include=ALL, **scan):
+            for at, key in enumerate(batch.ids):
+                assert key not in found, f"the scan returned {key!r} twice"
+                found[key] = (
+                    None if batch.vectors is None else batch.vectors[at],
+                    None if batch.metadata is None else batch.metadata[at],
+                    None if batch.texts is None else batch.texts[at],
+                )
+        return found
+
+    async def ids(self, space: AsyncCollection[Any], **scan: Any) -> list[str]:
+        """Return the ids that a scan yields, in its order, repeats included."""
+        return [key async for batch in space.scan(include=(), **scan) for key in batch.ids]
+
+    async def holds(self, space: AsyncCollection[Any], rows: Rows) -> None:
+        """Assert that a namespace holds exactly the rows, whole and as written."""
+
+        async def check() -> None:
+            check_rows(await self.read_all(space), rows, self.capabilities)
+            assert await space.count() == len(rows)
+
+        await self.eventually(check)
+
+    async def eventually(self, check: Callable[[], Awaitable[None]]) -> None:
+        """Run a check; where reads see writes late, run it again until it passes."""
+        patience = time.monotonic() + VISIBLE_WITHIN_S
+        while True:
+            try:
+                await check()
+            except AssertionError:
+                late = time.monotonic() > patience
+                if late or self.capabilities.consistency is not Consistency.EVENTUAL:
+                    raise
+            else:
+                return
+
+    async def aclose(self) -> None:
+        """Undo what the test made."""
+        for store in self._stores:
+            await store.aclose()
+        for name in self._collections:
+            await self.store.drop_collection(name, missing_ok=True)
+        for _, space in self._spaces:
+            await space.clear()

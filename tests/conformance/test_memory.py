@@ -1,0 +1,21 @@
+"""The memory store passes everything: it is the reference."""
+
+from __future__ import annotations
+
+from polyvec.testing import AsyncConformanceSuite, ConformanceSuite
+
+
+class TestMemory(ConformanceSuite):
+    url = "memory://"
+
+
+class TestMemoryAsync(AsyncConformanceSuite):
+    url = "memory://"
+
+
+class TestMemoryDirectory(ConformanceSuite):
+    url = "memory://{tmp}"
+
+
+class TestMemoryDirectoryAsync(AsyncConformanceSuite):
+    url = "memory://{tmp}"
