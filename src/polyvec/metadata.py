@@ -178,7 +178,7 @@ def _value(value: object, where: str, step: object, depth: int) -> Any:
     if kind is float:
         if value - value != 0.0:  # type: ignore[operator]  # a float, by its type; NaN and infinity differ
             raise _Refused(f"{value!r} is not a finite number; leave it out", f"{where}[{step!r}]")
-        return value
+        return value + 0.0  # type: ignore[operator]  # a float; -0.0 becomes 0.0: one text for equals
     return _rarer(value, where, step, depth)
 
 

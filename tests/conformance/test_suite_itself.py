@@ -184,7 +184,9 @@ class TestFilters(Filters):
         def names(cls: type) -> set[str]:
             return {name for name in dir(cls) if name.startswith("test_")}
 
-        assert names(ConformanceSuite) == names(AsyncConformanceSuite)
+        only_async = names(AsyncConformanceSuite) - names(ConformanceSuite)
+        assert only_async == {"test_loop_is_free_while_a_verb_runs"}
+        assert names(ConformanceSuite) < names(AsyncConformanceSuite)
         assert len(names(ConformanceSuite)) > 150
 
 

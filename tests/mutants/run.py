@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Final
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 from tests.mutants.all_faults import FAULTS
@@ -31,7 +32,7 @@ def table(verdicts: list[Verdict]) -> Table:
     for name in ("fault", "seen at", "killed by", "s"):
         shown.add_column(name, overflow="fold")
     for verdict in sorted(verdicts, key=lambda verdict: verdict.killer is not None):
-        killer = verdict.killer or f"[bold red]{verdict.broken or 'survived'}"
+        killer = escape(verdict.killer or "") or f"[bold red]{verdict.broken or 'survived'}"
         peer = FAULTS[verdict.name].peer
         shown.add_row(verdict.name, peer, killer, f"{verdict.seconds:.1f}")
     return shown

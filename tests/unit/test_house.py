@@ -64,9 +64,18 @@ def test_no_module_is_too_long() -> None:
     assert {name: count for name, count in lines.items() if count > MODULE_LINES} == {}
 
 
+def code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return the lines of a function without its docstring: that may say all it has to."""
+    lines = (node.end_lineno or 0) - node.lineno + 1
+    if ast.get_docstring(node) is None:
+        return lines
+    text = node.body[0]
+    return lines - ((text.end_lineno or 0) - text.lineno + 1)
+
+
 def test_no_function_is_longer_than_a_screen() -> None:
     lines = {
-        f"{shown(path)}:{node.lineno} {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        f"{shown(path)}:{node.lineno} {node.name}": code_lines(node)
         for path in modules(CORE, ADAPTERS)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)

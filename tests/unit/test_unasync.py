@@ -267,8 +267,21 @@ def test_unused_rules_are_listed(root: Path, capsys: pytest.CaptureFixture[str])
     assert r"\bawait " not in listed
 
 
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("Callable[[], Awaitable[int]]", "Callable[[], int]"),
+        ("Awaitable[dict[str, list[int]]]", "dict[str, list[int]]"),
+        ("list[Awaitable[T]], Awaitable[U]", "list[T], U"),
+        ("AbstractAsyncContextManager[None]", "AbstractContextManager[None]"),
+    ],
+)
+def test_types_of_what_is_awaited(source: str, wanted: str) -> None:
+    assert unasync.substitute(source)[0] == wanted
+
+
 def test_every_rule_is_tested_here() -> None:
-    text = SOURCE + "\n# Asynchronous, asynchronous"
+    text = SOURCE + "\n# Asynchronous, asynchronous, AbstractAsyncContextManager, Awaitable[int]"
     assert unasync.substitute(text)[1] == {pattern for pattern, _ in unasync.RULES}
 
 

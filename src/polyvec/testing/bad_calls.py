@@ -164,56 +164,58 @@ def _vectors() -> list[BadCall]:
     ]
 
 
+_VALUES: Final[dict[str, Any]] = {
+    "set": {1, 2},
+    "tuple": (1, 2),
+    "bytes": b"x",
+    "object": _Unknown(),
+    "class": _Unknown,
+    "complex": 1j,
+    "naive_datetime": datetime(2024, 1, 1),  # noqa: DTZ001 - naive on purpose
+    "date": date(2024, 1, 1),
+    "nan": float("nan"),
+    "infinity": float("inf"),
+    "minus_infinity": float("-inf"),
+    "int_65_bits": 2**63,
+    "int_negative_65_bits": -(2**63) - 1,
+    "lone_surrogate": "a\ud800",
+    "array": np.zeros(2),
+    "set_in_list": [1, {2}],
+    "nan_in_list": [1.0, float("nan")],
+    "naive_in_object": {"at": datetime(2024, 1, 1)},  # noqa: DTZ001
+    "bad_key_in_object": {"$set": 1},
+    "int_key_in_object": {1: 2},
+    "too_deep": _nested(80),
+}
+_KEYS: Final[dict[str, Any]] = {
+    "empty": "",
+    "129_code_points": "k" * 129,
+    "dollar": "$set",
+    "reserved": "_polyvec_x",
+    "int": 1,
+    "none": None,
+    "nul": "a\0b",
+    "surrogate": "a\ud800",
+}
+
+
 def _metadata() -> list[BadCall]:
-    values: dict[str, Any] = {
-        "set": {1, 2},
-        "tuple": (1, 2),
-        "bytes": b"x",
-        "object": _Unknown(),
-        "class": _Unknown,
-        "complex": 1j,
-        "naive_datetime": datetime(2024, 1, 1),  # noqa: DTZ001 - naive on purpose
-        "date": date(2024, 1, 1),
-        "nan": float("nan"),
-        "infinity": float("inf"),
-        "minus_infinity": float("-inf"),
-        "int_65_bits": 2**63,
-        "int_negative_65_bits": -(2**63) - 1,
-        "lone_surrogate": "a\ud800",
-        "array": np.zeros(2),
-        "set_in_list": [1, {2}],
-        "nan_in_list": [1.0, float("nan")],
-        "naive_in_object": {"at": datetime(2024, 1, 1)},  # noqa: DTZ001
-        "bad_key_in_object": {"$set": 1},
-        "int_key_in_object": {1: 2},
-        "too_deep": _nested(80),
-    }
-    keys: dict[str, Any] = {
-        "empty": "",
-        "129_code_points": "k" * 129,
-        "dollar": "$set",
-        "reserved": "_polyvec_x",
-        "int": 1,
-        "none": None,
-        "nul": "a\0b",
-        "surrogate": "a\ud800",
-    }
     return [
         *(
             BadCall(f"value_{name}", _with_value(value), InvalidRecordError, ("bad_1",))
-            for name, value in values.items()
+            for name, value in _VALUES.items()
         ),
         *(
             BadCall(f"key_{name}", _with_metadata({key: 1}), InvalidRecordError, ("bad_1",))
-            for name, key in keys.items()
+            for name, key in _KEYS.items()
         ),
         *(
             BadCall(f"update_value_{name}", _updating(value), PolyvecError)
-            for name, value in values.items()
+            for name, value in _VALUES.items()
         ),
         *(
             BadCall(f"update_key_{name}", _setting({key: 1}), PolyvecError)
-            for name, key in keys.items()
+            for name, key in _KEYS.items()
         ),
         BadCall("metadata_is_list", _with_metadata([1]), InvalidRecordError),
         BadCall("metadata_is_text", _with_metadata("{}"), InvalidRecordError),

@@ -7,6 +7,7 @@ from polyvec.testing.areas.bad_input import BadInput
 from polyvec.testing.areas.capabilities import Capabilities
 from polyvec.testing.areas.collections import Aliases, Collections
 from polyvec.testing.areas.describe import Descriptions
+from polyvec.testing.areas.event_loop import EventLoop
 from polyvec.testing.areas.explain import Explanations
 from polyvec.testing.areas.filters import Filters
 from polyvec.testing.areas.injection import Injection
@@ -44,6 +45,7 @@ class ConformanceSuite(
     Injection,
     Aliases,
     Capabilities,
+    EventLoop,
     Stress,
     Recall,
 ):

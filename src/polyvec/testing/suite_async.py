@@ -6,6 +6,7 @@ from polyvec.testing.areas.bad_input_async import AsyncBadInput
 from polyvec.testing.areas.capabilities_async import AsyncCapabilities
 from polyvec.testing.areas.collections_async import AsyncAliases, AsyncCollections
 from polyvec.testing.areas.describe_async import AsyncDescriptions
+from polyvec.testing.areas.event_loop import AsyncEventLoop
 from polyvec.testing.areas.explain_async import AsyncExplanations
 from polyvec.testing.areas.filters_async import AsyncFilters
 from polyvec.testing.areas.injection_async import AsyncInjection
@@ -43,6 +44,7 @@ class AsyncConformanceSuite(
     AsyncInjection,
     AsyncAliases,
     AsyncCapabilities,
+    AsyncEventLoop,
     AsyncStress,
     AsyncRecall,
 ):

@@ -16,6 +16,7 @@ from polyvec import (
     CollectionExistsError,
     CollectionNotFoundError,
     Flat,
+    InvalidRecordError,
     InvalidRequestError,
     Metadata,
     NativeLayout,
@@ -88,6 +89,33 @@ def test_a_typed_collection_stays_typed_in_its_namespaces(driver: Driver) -> Non
     assert hit.record.metadata == Article(n=5)
     assert collection.get(["a"])[0].metadata == Article(n=5)
     assert collection.namespace_name == "x"
+
+
+def test_what_others_stored_may_not_fit_the_model(driver: Driver) -> None:
+    fake = FakeAdapter()
+    plain = driver.collection(fake)
+    plain.upsert(ids=["a"], vectors=vectors(1), metadata=[{"n": "five"}])
+    typed = plain.with_metadata(Article)
+    with pytest.raises(InvalidRecordError, match="'a': its stored metadata does not fit Article"):
+        typed.query([1, 0, 0])
+    with pytest.raises(InvalidRecordError, match="open the collection without metadata=Article"):
+        typed.get(["a"])
+    assert typed.get(["a"], include=("text",))[0].id == "a"
+
+
+def test_models_can_be_written_without_a_typed_collection(driver: Driver) -> None:
+    class Loose(Metadata, extra="allow"):
+        n: int = 0
+
+    fake = FakeAdapter()
+    collection = driver.collection(fake)
+    collection.upsert(ids=["a", "b"], vectors=vectors(2), metadata=[Article(n=1), None])
+    assert [row.metadata for row in fake.rows().values()] == [{"n": 1}, {}]
+    loose = collection.with_metadata(Loose)
+    loose.update(["a"], set={"n": 2, "more": "x"})
+    assert fake.rows()["a"].metadata == {"n": 2, "more": "x"}
+    loose.upsert(ids=["c"], vectors=vectors(1))
+    assert fake.rows()["c"].metadata == {"n": 0}
 
 
 def test_capabilities_and_namespaces_and_describe(driver: Driver) -> None:

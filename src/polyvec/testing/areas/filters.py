@@ -71,10 +71,15 @@ class Filters(Area):
         space = lab.kept("scratch", WORLD)
         lab.discard("scratch")
         space.update(filter=case.where, set={"touched": 1})
-        found = lab.read_all(space)
-        touched = {key for key, (_, item, _) in found.items() if item and "touched" in item}
-        assert touched == hit
+
+        def touches(wanted: set[str]) -> None:
+            found = lab.read_all(space)
+            got = {key for key, (_, item, _) in found.items() if item and "touched" in item}
+            assert got == wanted
+
+        lab.eventually(lambda: touches(hit))
         space.update(sorted(hit), unset=["touched"])
+        lab.eventually(lambda: touches(set()))
         lab.pool.kept["scratch"] = space
 
     def test_ranking_under_a_filter(self, lab: Lab) -> None:

@@ -70,10 +70,15 @@ class AsyncFilters(AsyncArea):
         space = await lab.kept("scratch", WORLD)
         lab.discard("scratch")
         await space.update(filter=case.where, set={"touched": 1})
-        found = await lab.read_all(space)
-        touched = {key for key, (_, item, _) in found.items() if item and "touched" in item}
-        assert touched == hit
+
+        async def touches(wanted: set[str]) -> None:
+            found = await lab.read_all(space)
+            got = {key for key, (_, item, _) in found.items() if item and "touched" in item}
+            assert got == wanted
+
+        await lab.eventually(lambda: touches(hit))
         await space.update(sorted(hit), unset=["touched"])
+        await lab.eventually(lambda: touches(set()))
         lab.pool.kept["scratch"] = space
 
     async def test_ranking_under_a_filter(self, lab: AsyncLab) -> None:
