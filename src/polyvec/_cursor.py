@@ -1,7 +1,7 @@
-"""The cursor of a scan: a position of the adapter, bound to namespace and filter. Pure.
+"""The cursor of a scan: a position of the adapter, bound to collection, namespace and filter. Pure.
 
 It is text that any process can use, so it carries what it belongs to: a cursor
-of another filter or namespace would silently skip records.
+of another filter, namespace or collection would silently skip records.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from polyvec.errors import InvalidRequestError
 from polyvec.filters import And, Not, Or
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from polyvec.filters import Filter
 
 VERSION: Final = 1
+PARTS: Final = ("collection", "namespace", "filter")
+
+Place: TypeAlias = tuple[str, str]
+"""Collection and namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +69,19 @@ def _plain(value: object) -> object:
             return value
 
 
-def encode(position: str | None, namespace: str, filter_print: str) -> str:
+def encode(position: str | None, place: Place, filter_print: str) -> str:
     """Return the cursor after an adapter's position; None means behind the end."""
-    fields = [VERSION, namespace, filter_print, position]
+    fields = [VERSION, *place, filter_print, position]
     return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode()
 
 
-def decode(cursor: object, namespace: str, filter_print: str) -> Start:
+def decode(cursor: object, place: Place, filter_print: str) -> Start:
     """Return where a scan starts.
 
     Raises
     ------
     InvalidRequestError
-        Not a cursor, or one of another namespace or filter.
+        Not a cursor, or one of another collection, namespace or filter.
     """
     if cursor is None:
         return Start(None, done=False)
@@ -85,14 +89,14 @@ def decode(cursor: object, namespace: str, filter_print: str) -> Start:
         raise InvalidRequestError(
             f"after={cursor!r}: expected the cursor of a batch of the same scan, or None"
         )
-    version, space, printed, position = _fields(cursor)
+    version, *found, position = _fields(cursor)
     if version != VERSION:
         raise InvalidRequestError(f"after= is a cursor of version {version!r}; expected {VERSION}")
-    if (space, printed) != (namespace, filter_print):
-        what = "namespace" if space != namespace else "filter"
-        raise InvalidRequestError(
-            f"after= is a cursor of another {what}; continue a scan with what it started with"
-        )
+    for name, there, here in zip(PARTS, found, (*place, filter_print), strict=True):
+        if there != here:
+            raise InvalidRequestError(
+                f"after= is a cursor of another {name}; continue a scan with what it started with"
+            )
     return Start(position, done=position is None)
 
 
@@ -101,7 +105,7 @@ def _fields(cursor: str) -> list[Any]:
     with suppress(binascii.Error, ValueError, RecursionError):
         fields = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
     match fields:
-        case [_, str(), str(), str() | None]:
+        case [_, str(), str(), str(), str() | None]:
             return [*fields]
         case _:
             raise InvalidRequestError(f"after={cursor[:40]!r} is not a cursor that polyvec made")

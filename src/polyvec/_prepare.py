@@ -100,6 +100,11 @@ def _from_batch(rules: Rules, batch: RecordBatch) -> RecordBatch:
     """Take a batch of a scan as it is; records without a vector stay without."""
     if batch.vectors is None and len(batch):
         raise InvalidRequestError("the batch has no vectors; scan with include=('vector', …)")
+    if batch.cursor is not None and None in (batch.metadata, batch.texts) and len(batch):
+        raise InvalidRequestError(  # an upsert replaces whole records
+            "the batch of a scan lacks metadata or texts, which writing it would erase; "
+            "scan with include=('metadata', 'text', 'vector')"
+        )
     ids = check_ids(batch.ids)
     present = batch.present
     vectors = check_vectors(rules, ids, batch.vectors, present) if ids else _no_vectors(rules)

@@ -118,7 +118,7 @@ class AsyncReadVerbs(AsyncBound[M]):
             _checks.check_int(batch_size, "batch_size", 1),
             _checks.check_columns(include),
         )
-        _cursor.decode(after, self._namespace, _cursor.fingerprint(where))
+        _cursor.decode(after, scope.place, _cursor.fingerprint(where))
         return _reads_async.scan(scope, where, size, after, columns)
 
     async def namespaces(self, *, timeout_s: float | None = None) -> dict[str, int]:

@@ -82,7 +82,7 @@ async def scan(
 ) -> AsyncIterator[RecordBatch]:
     """Yield batches of records that match, each with the cursor behind it."""
     fingerprint = _cursor.fingerprint(where)
-    start = _cursor.decode(after, scope.namespace, fingerprint)
+    start = _cursor.decode(after, scope.place, fingerprint)
     if start.done:
         return
     position, times = start.position, 0
@@ -91,7 +91,7 @@ async def scan(
             async for page in _matching_pages(scope, where, batch_size, position, columns):
                 position, times = page.cursor, 0
                 if len(page.batch):
-                    cursor = _cursor.encode(position, scope.namespace, fingerprint)
+                    cursor = _cursor.encode(position, scope.place, fingerprint)
                     yield _with_cursor(page.batch, cursor)
             return
         except StaleLayout as stale:  # go on behind the last page

@@ -122,6 +122,11 @@ class Scope:
         """Where primitives act."""
         return Target(self.source.opened, self.namespace)
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Collection and namespace, by name."""
+        return self.source.opened.name, self.namespace
+
     def run(self, operation: str, primitive: Callable[..., T], *args: Any, **kw: Any) -> T:
         """Call a primitive on the target."""
         return self.caller.run(

@@ -121,6 +121,11 @@ class AsyncScope:
         """Where primitives act."""
         return Target(self.source.opened, self.namespace)
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Collection and namespace, by name."""
+        return self.source.opened.name, self.namespace
+
     async def run(
         self, operation: str, primitive: Callable[..., Awaitable[T]], *args: Any, **kw: Any
     ) -> T:

@@ -79,11 +79,12 @@ def _settle(scope: Scope, query: Vector, plan: Plan, k: int, found: Found) -> Fo
                 return kept
             if _nothing_more(scope, plan, len(found.batch)):
                 return kept
-            return (ranked_scan(scope, query, plan, plan.budget))[0]
+            left = plan.budget - len(found.batch)
+            return (ranked_scan(scope, query, plan, left))[0]
         if k >= plan.budget:
             raise _over_budget(plan, k)
         if k >= most:
-            return (ranked_scan(scope, query, plan, plan.budget))[0]
+            return (ranked_scan(scope, query, plan, plan.budget - k))[0]
         k = min(k * OVERFETCH, most, plan.budget)
         found = (_searches(scope, query, plan, k))[0]
 
@@ -173,7 +174,7 @@ def ranked_scan(scope: Scope, queries: Vector, plan: Plan, budget: int | None) -
         batch = page.batch
         seen += len(batch)
         if budget is not None and seen > budget:
-            raise _over_budget(plan, budget)
+            raise _over_budget(plan, plan.budget)
         if batch.present is not None:
             batch = batch.take(batch.present.nonzero()[0])
         if plan.predicate is not None:

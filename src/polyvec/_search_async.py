@@ -78,11 +78,12 @@ async def _settle(scope: AsyncScope, query: Vector, plan: Plan, k: int, found: F
                 return kept
             if await _nothing_more(scope, plan, len(found.batch)):
                 return kept
-            return (await ranked_scan(scope, query, plan, plan.budget))[0]
+            left = plan.budget - len(found.batch)
+            return (await ranked_scan(scope, query, plan, left))[0]
         if k >= plan.budget:
             raise _over_budget(plan, k)
         if k >= most:
-            return (await ranked_scan(scope, query, plan, plan.budget))[0]
+            return (await ranked_scan(scope, query, plan, plan.budget - k))[0]
         k = min(k * OVERFETCH, most, plan.budget)
         found = (await _searches(scope, query, plan, k))[0]
 
@@ -178,7 +179,7 @@ async def ranked_scan(
         batch = page.batch
         seen += len(batch)
         if budget is not None and seen > budget:
-            raise _over_budget(plan, budget)
+            raise _over_budget(plan, plan.budget)
         if batch.present is not None:
             batch = batch.take(batch.present.nonzero()[0])
         if plan.predicate is not None:

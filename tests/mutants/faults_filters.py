@@ -262,7 +262,7 @@ def column_names_shadow_metadata(node: Filter, metadata: Mapping[str, Any]) -> b
     return matches(node, {})
 
 
-@negated("#25, #28: != leaves out records without the field", Eq)
+@negated("Spring AI, langchain4j: != leaves out records without the field", Eq)
 def ne_excludes_missing(node: Eq, value: Any) -> bool | None:
     return False if value is None else None
 

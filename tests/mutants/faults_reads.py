@@ -102,8 +102,10 @@ _values(
     "JSON of other languages",
     lambda v: int(v) if type(v) is float and v.is_integer() and abs(v) < 2**53 else v,
 )
-_values("floats_in_single_precision", "#3 ::real", _single)
-_values("bools_become_ints", "#25", lambda v: int(v) if isinstance(v, bool) else v)
+_values("floats_in_single_precision", "#3 haystack pgvector: ::real", _single)
+_values(
+    "bools_become_ints", "bool and number mixed", lambda v: int(v) if isinstance(v, bool) else v
+)
 _values("datetimes_move_to_utc", "#5 offset dropped on read", _utc)
 _values(
     "datetimes_lose_microseconds",
@@ -122,7 +124,7 @@ _values(
     lambda v: v.encode("ascii", "replace").decode() if isinstance(v, str) else v,
 )
 _values("nul_removed", "Postgres text", lambda v: v.replace("\0", "") if isinstance(v, str) else v)
-_values("strings_stripped", "3.1", lambda v: v.strip() if isinstance(v, str) else v)
+_values("strings_stripped", "spaces lost on read", lambda v: v.strip() if isinstance(v, str) else v)
 _metadata(
     "nones_dropped",
     "3.1 langchain mutant; #37 haystack Chroma",

@@ -45,7 +45,12 @@ def _scores(name: str, peer: str, change: Any, *metrics: Metric) -> None:
 _scores("scores_negated", "3.1 langchain mutant; mem0 #4453", lambda s: -s)
 _scores("scores_constant", "3.1 langchain mutant", lambda s: np.full_like(s, 0.5))
 _scores("similarity_as_distance", "#20 crossvector Milvus", lambda s: 1 - s, Metric.COSINE)
-_scores("cosine_halved_to_unit", "#31 (s+1)/2", lambda s: (s + 1) / 2, Metric.COSINE)
+_scores(
+    "cosine_halved_to_unit",
+    "langchain on Qdrant, Milvus, Pinecone: (s+1)/2",
+    lambda s: (s + 1) / 2,
+    Metric.COSINE,
+)
 _scores(
     "exponential_of_distance", "#32 LlamaIndex Chroma", lambda s: np.exp(-(1 - s)), Metric.COSINE
 )

@@ -148,6 +148,17 @@ def test_a_cursor_of_another_scan_is_refused(driver: Driver) -> None:
         collection.namespace("x").scan(after=plain)
 
 
+def test_a_cursor_of_another_collection_is_refused(driver: Driver) -> None:
+    fake = FakeAdapter()
+    store = driver.store(fake)
+    first, second = (store.create_collection(name, dimension=2) for name in ("one", "two"))
+    for collection in (first, second):
+        collection.upsert(ids=["a", "b"], vectors=[[1, 0], [0, 1]])
+    cursor = next(iter(first.scan(batch_size=1))).cursor
+    with pytest.raises(InvalidRequestError, match="another collection"):
+        second.scan(after=cursor)
+
+
 def test_equal_filters_share_a_fingerprint() -> None:
     assert fingerprint(None) == fingerprint(~F("a").is_in([]))
     assert fingerprint(F("a") == 1) == fingerprint(~(F("a") != 1))
@@ -199,7 +210,7 @@ def test_junk_is_no_cursor(driver: Driver, junk: Any) -> None:
 def test_a_cursor_is_ascii_without_what_urls_escape() -> None:
     for namespace in ("", "ténant/1?&", "\U0001f600"):
         for position in ("17", None, "ключ"):
-            cursor = encode(position, namespace, "abc")
+            cursor = encode(position, ("articles", namespace), "abc")
             assert cursor.isascii()
             assert set(cursor) <= set(
                 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_="

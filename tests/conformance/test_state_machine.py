@@ -1,0 +1,34 @@
+"""All verbs in random order against a naive model of dicts: 300 runs on the memory store."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from polyvec.testing.lab import Lab, Pool
+from polyvec.testing.machine import machine_for
+from polyvec.testing.random_cases import stress
+from polyvec.testing.rules import Sharing
+
+RUNS: Final = 300
+STEPS: Final = 20
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+@pytest.mark.parametrize("url", ["memory://", "poor://"])
+def test_all_verbs_against_a_model(url: str) -> None:
+    pool = Pool(url, Sharing.PRIVATE)
+    lab = Lab(pool, _as_it_is, RUNS)
+    try:
+        run_state_machine_as_test(
+            machine_for(lab), settings=settings(stress(RUNS), stateful_step_count=STEPS)
+        )
+    finally:
+        lab.close()
+        pool.close()
