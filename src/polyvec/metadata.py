@@ -26,6 +26,11 @@ INT64: Final = range(-(2**63), 2**63)
 DATETIME_TAG: Final = "$datetime"
 RESERVED_PREFIXES: Final = ("$", "_polyvec")
 
+MOST_GOOD_KEYS: Final = 10_000
+_GOOD_KEYS: Final[set[str]] = set()
+"""Keys that passed before: records of a collection share theirs, and checking costs more than
+all the rest of a record."""
+
 
 class Metadata(BaseModel):
     """Base of typed metadata: a pydantic model that refuses unknown keys.
@@ -82,19 +87,13 @@ def to_json(metadata: MetadataDict, *, sort_keys: bool = False) -> str:
 
     `sort_keys=True` is the canonical form: equal metadata gives equal text.
     """
-    return json.dumps(
-        metadata,
-        ensure_ascii=False,
-        allow_nan=False,
-        separators=(",", ":"),
-        sort_keys=sort_keys,
-        default=_tag_datetime,
-    )
+    encoder = _SORTED_ENCODER if sort_keys else _ENCODER
+    return encoder.encode(metadata)
 
 
 def from_json(text: str | bytes) -> MetadataDict:
     """Return the metadata that `to_json` wrote."""
-    value: MetadataDict = json.loads(text, object_hook=_untag_datetime)
+    value: MetadataDict = _DECODER.decode(text if isinstance(text, str) else text.decode())
     return value
 
 
@@ -154,9 +153,14 @@ def _object(value: dict[object, object], where: str, depth: int) -> MetadataDict
         raise _Refused(f"nested deeper than {MAX_DEPTH} levels; flatten it", "")
     plain: MetadataDict = {}
     for key, item in value.items():
-        if (fault := key_fault(key)) is not None:
-            raise _Refused(fault, where)
-        name = str.__str__(cast("str", key))
+        if key in _GOOD_KEYS and type(key) is str:
+            name = key
+        else:
+            if (fault := key_fault(key)) is not None:
+                raise _Refused(fault, where)
+            name = str.__str__(cast("str", key))
+            if len(_GOOD_KEYS) < MOST_GOOD_KEYS:
+                _GOOD_KEYS.add(name)
         plain[name] = _value(item, where, name, depth)
     return plain
 
@@ -254,3 +258,19 @@ def _untag_datetime(value: dict[str, Any]) -> Any:
     if len(value) == 1 and DATETIME_TAG in value:
         return fixed_offset(datetime.fromisoformat(value[DATETIME_TAG]))
     return value
+
+
+def _encoder(*, sort_keys: bool) -> json.JSONEncoder:
+    return json.JSONEncoder(
+        ensure_ascii=False,
+        allow_nan=False,
+        separators=(",", ":"),
+        sort_keys=sort_keys,
+        default=_tag_datetime,
+    )
+
+
+# Made once: `json.dumps` with options makes one for each call.
+_ENCODER: Final = _encoder(sort_keys=False)
+_SORTED_ENCODER: Final = _encoder(sort_keys=True)
+_DECODER: Final = json.JSONDecoder(object_hook=_untag_datetime)

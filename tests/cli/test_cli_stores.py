@@ -149,7 +149,7 @@ def test_a_store_in_use_is_unreachable(run: Run, url: str) -> None:
         store.ping()
         done = run("ls", f"{url}?max_attempts=1")
     assert (done.code, done.out) == (3, "")
-    assert "in use by process" in done.err
+    assert "in use by another store of this process" in done.err
 
 
 def test_damage_is_a_failed_check(run: Run, url: str, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
+import pytest
+
 from polyvec import registry
 from polyvec.bounds import UNKNOWN, Bounds
 from polyvec.capabilities import Capabilities, Consistency, Feature, Limits, UpdateAtomicity
@@ -160,4 +162,10 @@ LATE = AdapterPlugin(backend="late", schemes=("late",), config=LateConfig, modul
 
 # The way an entry point would lead here, without a package to install.
 sys.modules[MODULE] = sys.modules[__name__]
-registry.BUILT_IN.update({"poor": f"{MODULE}:POOR", "late": f"{MODULE}:LATE"})
+
+
+@pytest.fixture(autouse=True)
+def _variants(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Register the variants for the tests of this folder, and for no others."""
+    for name in ("poor", "late"):
+        monkeypatch.setitem(registry.BUILT_IN, name, f"{MODULE}:{name.upper()}")
