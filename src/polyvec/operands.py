@@ -187,7 +187,11 @@ def _check_float(path: Path, value: float) -> float:
 
 
 def _check_datetime(path: Path, value: datetime) -> datetime:
-    if value.utcoffset() is None:
+    try:
+        offset = value.utcoffset()
+    except ValueError:  # pandas.NaT is a datetime whose methods raise
+        raise _refuse(path, value, "a moment", "use is_missing() or exists()") from None
+    if offset is None:
         hint = "attach a tzinfo, for example value.replace(tzinfo=timezone.utc)"
         raise _refuse(path, value, "a timezone-aware datetime, got a naive one", hint)
     if getattr(value, "nanosecond", 0):  # pandas.Timestamp is a datetime with more digits

@@ -418,3 +418,15 @@ def test_text_builds_an_equal_filter(filter: Filter) -> None:
 @given(field_paths())
 def test_path_text_round_trips(path: tuple[str, ...]) -> None:
     assert parse_path(format_path(path)) == path
+
+
+class _NoMoment(datetime.datetime):
+    """As pandas.NaT: a datetime whose methods raise."""
+
+    def utcoffset(self) -> datetime.timedelta | None:
+        raise ValueError("no moment")
+
+
+def test_a_datetime_that_is_no_moment_is_refused() -> None:
+    with pytest.raises(FilterError, match="'at'.*a moment"):
+        F("at") == _NoMoment(2024, 1, 1)  # noqa: B015  # pyright: ignore[reportUnusedExpression]  # building it is the test
