@@ -428,5 +428,5 @@ class _NoMoment(datetime.datetime):
 
 
 def test_a_datetime_that_is_no_moment_is_refused() -> None:
-    with pytest.raises(FilterError, match="'at'.*a moment"):
+    with pytest.raises(FilterError, match=r"'at'.*a moment"):
         F("at") == _NoMoment(2024, 1, 1)  # noqa: B015  # pyright: ignore[reportUnusedExpression]  # building it is the test
