@@ -11,7 +11,7 @@ PLUGIN: Final = AdapterPlugin(
     backend="pgvector",
     schemes=("postgresql", "postgres", "pgvector"),
     config=PgvectorConfig,
-    module=None,  # only the configuration exists yet
+    module="polyvec_pgvector.adapter",
     extra="pgvector",
     packages=("psycopg", "psycopg_pool"),
 )

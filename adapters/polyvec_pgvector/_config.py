@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, cast
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from polyvec.config import StoreConfig
-from polyvec.config_types import Text
+from polyvec.config_types import Flag, Text
 from polyvec.options import did_you_mean, show_name
 
 if TYPE_CHECKING:
@@ -107,6 +107,15 @@ class PgvectorConfig(StoreConfig, frozen=True):
     parameters
         Other libpq parameters, for example `sslmode`. Their values are never shown, because
         some of them are secrets.
+    transaction_pooling
+        True behind PgBouncer in transaction mode: no prepared statements, and settings only
+        inside the transaction of a search, which costs two more round trips.
+    halfvec
+        New collections get a vector index over half precision: half the memory, and up to
+        4,000 dimensions. Hits are ranked again by the full vectors.
+    defer_index
+        New collections get no vector index, for a bulk load; searches are exact until
+        `polyvec_pgvector.maintenance.build_index` has built it.
     """
 
     placed: ClassVar[frozenset[str]] = frozenset({"parameters"})
@@ -121,6 +130,9 @@ class PgvectorConfig(StoreConfig, frozen=True):
     parameters: Annotated[dict[str, SecretStr], AfterValidator(_check_parameters)] = Field(
         default_factory=dict[str, SecretStr]
     )
+    transaction_pooling: Flag = False
+    halfvec: Flag = False
+    defer_index: Flag = False
 
     @classmethod
     def place_of(cls, url: StoreUrl) -> dict[str, object]:

@@ -1,0 +1,179 @@
+"""`make bench-adapters`: each verb against the best hand-written use of the vendor's client.
+
+    PYTHONPATH=. python tests/benchmarks/bench_adapters.py [BACKEND ...] [--rounds N] [--write]
+
+Both sides run against one server, in one process, in turn, and move the same bytes in the same
+layout with the same replace and isolation. What is told are the medians of at least 30 rounds and
+their ratio. A backend adds a module `adapters_<backend>.py` here with `cases() -> Iterator[Case]`,
+and its line in `MODULES`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from tests.services import started
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "benchmarks" / "adapters.md"
+MODULES: Final = {
+    "pgvector": "adapters_pgvector",
+    "chroma": "adapters_chroma",
+}
+ROUNDS: Final = 30
+WARM_UP: Final = 3
+
+
+def nothing() -> None:
+    """Prepare nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One verb of one backend.
+
+    Parameters
+    ----------
+    verb
+        What is measured, with the size of it.
+    ours, raw
+        Do it once, through polyvec and by hand.
+    budget
+        Largest ratio that the design allows, None where it names none.
+    slack_us
+        What the design adds to that, in microseconds.
+    before
+        Brings both sides into the same state before each call; not timed.
+    calls
+        Calls in one round, for what takes less than a millisecond.
+    """
+
+    verb: str
+    ours: Callable[[], object]
+    raw: Callable[[], object]
+    budget: float | None = None
+    slack_us: float = 0.0
+    before: Callable[[], object] = nothing
+    calls: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What came out; times in milliseconds."""
+
+    backend: str
+    verb: str
+    ours_ms: float
+    raw_ms: float
+    ratio: float
+    budget: str
+    kept: str
+
+
+def measure(backend: str, case: Case, rounds: int) -> Row:
+    """Run both sides in turn, and swap who is first."""
+    ours: list[float] = []
+    raw: list[float] = []
+    for at in range(-WARM_UP, rounds):
+        sides = [(case.ours, ours), (case.raw, raw)]
+        for call, times in sides if at % 2 else sides[::-1]:
+            took = _timed(call, case)
+            if at >= 0:
+                times.append(took)
+    mine, theirs = statistics.median(ours), statistics.median(raw)
+    ratio = mine / theirs
+    if case.budget is None:
+        return Row(backend, case.verb, mine, theirs, ratio, "", "")
+    allowed = case.budget * theirs + case.slack_us / 1000
+    slack = f" + {case.slack_us:.0f} µs" if case.slack_us else ""
+    kept = "yes" if mine <= allowed else "no"
+    return Row(backend, case.verb, mine, theirs, ratio, f"≤ {case.budget:.2f} x{slack}", kept)
+
+
+def _timed(call: Callable[[], object], case: Case) -> float:
+    """Return the milliseconds of one call, the mean of `calls` of them."""
+    case.before()
+    gc.collect()
+    gc.disable()
+    started_at = time.perf_counter()
+    for _ in range(case.calls):
+        call()
+    took = time.perf_counter() - started_at
+    gc.enable()
+    return 1000 * took / case.calls
+
+
+def run(backends: Iterable[str], rounds: int) -> list[Row]:
+    """Measure every case of the backends."""
+    rows: list[Row] = []
+    for backend in backends:
+        for case in import_module(MODULES[backend]).cases():
+            rows.append(measure(backend, case, rounds))
+            row = rows[-1]
+            Console().print(f"{backend} {row.verb}: {row.ratio:.3f} x", markup=False)
+    return rows
+
+
+HEADS: Final = ("backend", "verb", "polyvec, ms", "by hand, ms", "ratio", "budget", "kept")
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """Return a row as texts."""
+    numbers = (f"{row.ours_ms:.3f}", f"{row.raw_ms:.3f}", f"{row.ratio:.3f} x")
+    return (row.backend, row.verb, *numbers, row.budget, row.kept)
+
+
+def page(rows: list[Row], title: str) -> str:
+    """Return the page of the documentation."""
+    lines = [
+        "# Overhead of the adapters",
+        "",
+        "Made by `make bench-adapters` (`bench_adapters.py --write`). Each verb against the best",
+        "hand-written use of the vendor's client that stores the same bytes in the same layout",
+        "with the same replace: one server, one process, in turn; medians, and their ratio.",
+        "",
+        f"{title}.",
+        "",
+        f"| {' | '.join(HEADS)} |",
+        f"|{'|'.join(['---', '---', '--:', '--:', '--:', '---', '---'])}|",
+        *(f"| {' | '.join(cells(row))} |" for row in rows),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print a table, and with `--write` the page."""
+    known = [name for name, module in MODULES.items() if find_spec(module) is not None]
+    parser = argparse.ArgumentParser(description="overhead of the adapters, as ratios")
+    parser.add_argument("backends", nargs="*", help=f"of {', '.join(known)}; default: all")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"default: {ROUNDS}")
+    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
+    chosen = parser.parse_args()
+    rows = run(chosen.backends or known, chosen.rounds)
+    servers = "; ".join(started().values())
+    title = f"{servers}; python {platform.python_version()}, {chosen.rounds} rounds"
+    table = Table(title=title, title_justify="left")
+    for head in HEADS:
+        table.add_column(head)
+    for row in rows:
+        table.add_row(*cells(row))
+    Console(width=140).print(table, markup=False)
+    if chosen.write:
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text(page(rows, title), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
