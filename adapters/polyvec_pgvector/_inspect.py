@@ -26,7 +26,7 @@ from polyvec_pgvector._sql import identifier, qualified
 
 COLUMNS: Final = """
 SELECT c.oid::bigint, a.attnum::int, a.attname::text, t.typname::text, a.atttypmod,
-       a.attnotnull, a.atthasdef OR a.attidentity <> '', a.attgenerated <> '' OR a.attidentity = 'a'
+       a.attgenerated <> '' OR a.attidentity = 'a'
   FROM pg_class c
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
   JOIN pg_type t ON t.oid = a.atttypid
@@ -56,8 +56,6 @@ class Attribute:
     name: str
     type_name: str
     modifier: int
-    not_null: bool
-    has_default: bool
     generated: bool
 
     def column(self) -> Column:
@@ -67,7 +65,6 @@ class Attribute:
             sql=identifier(self.name),
             kind=KINDS.get(self.type_name, "text_form"),
             type_name=self.type_name,
-            required=self.not_null and not self.has_default,
             generated=self.generated,
         )
 
@@ -218,9 +215,13 @@ def native(
         namespace=None if space is None else space.column(),
         fields={one.name: one.column() for one in table.attributes if one.name not in taken},
     )
-    details = {
-        **_details(table, facts),
-        "id": key.name,
+    details = {**_details(table, facts), **_roles_told(layout, vector, roles)}
+    return OpenedCollection(table.name, known, metric, index, "native", layout, details)
+
+
+def _roles_told(layout: TableLayout, vector: Attribute, roles: NativeLayout) -> dict[str, Any]:
+    return {
+        "id": layout.key.name,
         "vector": vector.name,
         "vector_type": vector.type_name,
         "text": roles.text,
@@ -228,7 +229,6 @@ def native(
         "fields": {name: column.type_name for name, column in layout.fields.items()},
         "read_as_text": layout.foreign,
     }
-    return OpenedCollection(table.name, known, metric, index, "native", layout, details)
 
 
 def _details(table: Table, facts: Facts) -> dict[str, Any]:

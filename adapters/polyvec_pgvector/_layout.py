@@ -116,8 +116,6 @@ class Column:
         How it reads.
     type_name
         As PostgreSQL writes it.
-    required
-        NOT NULL and without a default: what an insert must give.
     generated
         What no insert may give.
     """
@@ -126,7 +124,6 @@ class Column:
     sql: str
     kind: Kind
     type_name: str
-    required: bool
     generated: bool
 
 

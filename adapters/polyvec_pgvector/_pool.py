@@ -152,6 +152,10 @@ class Pool:
 
 def _configure(connection: DeadlineConnection) -> None:
     connection.adapters.register_dumper(Raw, RawDumper)
+    if connection.prepare_threshold is not None:
+        # A plan that is kept forgets the values, and with them which index serves a filter.
+        # Prepared statements still save their parsing.
+        connection.run(Sql("SET plan_cache_mode = force_custom_plan"))
 
 
 def _facts_of(connection: DeadlineConnection) -> Facts:

@@ -151,6 +151,10 @@ class AsyncPool:
 
 async def _configure(connection: AsyncDeadlineConnection) -> None:
     connection.adapters.register_dumper(Raw, RawDumper)
+    if connection.prepare_threshold is not None:
+        # A plan that is kept forgets the values, and with them which index serves a filter.
+        # Prepared statements still save their parsing.
+        await connection.run(Sql("SET plan_cache_mode = force_custom_plan"))
 
 
 async def _facts_of(connection: AsyncDeadlineConnection) -> Facts:

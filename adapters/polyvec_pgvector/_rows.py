@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from polyvec.errors import InvalidRequestError
@@ -176,17 +175,7 @@ def check_position(position: str) -> int:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A statement, its values, and whether its plan may be kept by the server."""
-
-    sql: Sql
-    prepare: bool | None
-
-
-def page(
-    rows: Rows, native: Sql | None, span: list[Sql], limit: int, columns: Columns
-) -> Statement:
+def page(rows: Rows, native: Sql | None, span: list[Sql], limit: int, columns: Columns) -> Sql:
     """Return one page of a scan and one row more, which tells whether anything is left."""
     where = rows.where(native, span)
     # The position has a name of its own: ORDER BY would take a column of the answer that is
@@ -195,8 +184,7 @@ def page(
         f"SELECT {rows.select(columns)}, {rows.key}::text AS _polyvec_position "
         f"FROM {rows.place.table} WHERE {where.text} ORDER BY {rows.key} LIMIT {limit + 1}"
     )
-    # A kept plan forgets the values, and with them which index serves a filter.
-    return Statement(Sql(text, where.params), False if native is not None else None)
+    return Sql(text, where.params)
 
 
 def spaces(layout: Layout) -> Sql:

@@ -98,7 +98,7 @@ class Searcher:
         if believed is not None and now < believed[1]:
             return believed[0]
         statement = _searching.few(rows, native, limit)
-        cursor = connection.run(statement, prepare=False)
+        cursor = connection.run(statement)
         row: Any = cursor.fetchone()
         narrow = bool(row[0] <= limit)
         if len(self._beliefs) >= MOST_BELIEFS:
@@ -126,10 +126,7 @@ class Searcher:
     def _found(
         self, connection: DeadlineConnection, rows: Rows, statement: Sql, columns: Columns
     ) -> Found:
-        # Never prepared: the server would keep one plan for all filters, and with it, for
-        # example, an exact one for every later search (psycopg prepares at the sixth time).
-        cursor = connection.run(statement, prepare=False, binary=True)
-        found: list[Any] = cursor.fetchall()
+        found = connection.read(statement)
         if found and found[-1][-1] is None:
             found = [row for row in found if row[-1] is not None]
         batch = rows.decode(found, columns)

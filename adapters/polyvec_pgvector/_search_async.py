@@ -97,7 +97,7 @@ class AsyncSearcher:
         if believed is not None and now < believed[1]:
             return believed[0]
         statement = _searching.few(rows, native, limit)
-        cursor = await connection.run(statement, prepare=False)
+        cursor = await connection.run(statement)
         row: Any = await cursor.fetchone()
         narrow = bool(row[0] <= limit)
         if len(self._beliefs) >= MOST_BELIEFS:
@@ -125,10 +125,7 @@ class AsyncSearcher:
     async def _found(
         self, connection: AsyncDeadlineConnection, rows: Rows, statement: Sql, columns: Columns
     ) -> Found:
-        # Never prepared: the server would keep one plan for all filters, and with it, for
-        # example, an exact one for every later search (psycopg prepares at the sixth time).
-        cursor = await connection.run(statement, prepare=False, binary=True)
-        found: list[Any] = await cursor.fetchall()
+        found = await connection.read(statement)
         if found and found[-1][-1] is None:
             found = [row for row in found if row[-1] is not None]
         batch = rows.decode(found, columns)

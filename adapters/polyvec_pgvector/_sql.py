@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, LiteralString
 
 from polyvec.types import as_any
@@ -42,11 +43,13 @@ def trusted(text: str) -> LiteralString:
     return literal
 
 
+@lru_cache(maxsize=1024)  # a statement names a handful, and each search makes its statement
 def identifier(name: str) -> str:
     """Return a quoted identifier for the text of a statement that has parameters."""
     return '"' + name.replace('"', '""').replace("%", "%%") + '"'
 
 
+@lru_cache(maxsize=1024)
 def qualified(schema: str, name: str) -> str:
     """Return `"schema"."name"`."""
     return f"{identifier(schema)}.{identifier(name)}"

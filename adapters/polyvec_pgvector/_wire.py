@@ -21,6 +21,7 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format, TransactionStatus
 
 from polyvec.errors import DeadlineError
+from polyvec.primitives import StaleLayout
 from polyvec_pgvector._sql import Sql, trusted
 
 if TYPE_CHECKING:
@@ -71,12 +72,24 @@ class DeadlineConnection(psycopg.Connection[Any]):
     settings: tuple[tuple[str, str], ...] | None = None
     """What the last search set for the session."""
 
-    def run(
-        self, statement: Sql, *, prepare: bool | None = None, binary: bool = False
-    ) -> psycopg.Cursor[Any]:
+    def run(self, statement: Sql) -> psycopg.Cursor[Any]:
         """Execute one statement with its values."""
+        return self.execute(trusted(statement.text), statement.params)
+
+    def read(self, statement: Sql) -> list[Any]:
+        """Return the rows of a statement, which come in binary.
+
+        Raises
+        ------
+        StaleLayout
+            The statement was prepared when the table had other columns.
+        """
         text = trusted(statement.text)
-        return self.execute(text, statement.params, prepare=prepare, binary=binary)
+        try:
+            cursor = self.execute(text, statement.params, binary=True)
+            return cursor.fetchall()
+        except psycopg.errors.FeatureNotSupported as exc:
+            raise StaleLayout from exc
 
     def wait(self, gen: PQGen[RV], *args: Any, **kw: Any) -> RV:
         """Drive a generator of psycopg's, until the deadline."""
@@ -97,12 +110,24 @@ class AsyncDeadlineConnection(psycopg.AsyncConnection[Any]):
     deadline: float | None = None
     settings: tuple[tuple[str, str], ...] | None = None
 
-    async def run(
-        self, statement: Sql, *, prepare: bool | None = None, binary: bool = False
-    ) -> psycopg.AsyncCursor[Any]:
+    async def run(self, statement: Sql) -> psycopg.AsyncCursor[Any]:
         """Execute one statement with its values."""
+        return await self.execute(trusted(statement.text), statement.params)
+
+    async def read(self, statement: Sql) -> list[Any]:
+        """Return the rows of a statement, which come in binary.
+
+        Raises
+        ------
+        StaleLayout
+            The statement was prepared when the table had other columns.
+        """
         text = trusted(statement.text)
-        return await self.execute(text, statement.params, prepare=prepare, binary=binary)
+        try:
+            cursor = await self.execute(text, statement.params, binary=True)
+            return await cursor.fetchall()
+        except psycopg.errors.FeatureNotSupported as exc:
+            raise StaleLayout from exc
 
     async def wait(self, gen: PQGen[RV], *args: Any, **kw: Any) -> RV:
         """Drive a generator of psycopg's; a cancelled task does not wait for the server."""

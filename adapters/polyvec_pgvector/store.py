@@ -173,8 +173,7 @@ class PgvectorAdapter(Adapter):
         where = rows.where(None, [rows.with_ids(ids)])
         text = f"SELECT {rows.select(columns)} FROM {rows.place.table} WHERE {where.text}"
         with self._pool.connection(timeout_s) as connection:
-            cursor = connection.run(Sql(text, where.params), binary=True)
-            found = cursor.fetchall()
+            found = connection.read(Sql(text, where.params))
             if not found:
                 self._check_current(connection, rows.place)
         return rows.decode(found, columns)
@@ -233,8 +232,7 @@ class PgvectorAdapter(Adapter):
         rows = rows_of(target)
         statement = _rows.page(rows, native, rows.span(span, after), limit, columns)
         with self._pool.connection(timeout_s) as connection:
-            cursor = connection.run(statement.sql, prepare=statement.prepare, binary=True)
-            found = cursor.fetchall()
+            found = connection.read(statement)
             if not found:
                 self._check_current(connection, rows.place)
         # The row beyond the limit only tells that there is more.
@@ -253,7 +251,7 @@ class PgvectorAdapter(Adapter):
     def _delete(self, rows: Rows, where: Sql, timeout_s: float | None) -> None:
         with self._pool.connection(timeout_s) as connection:
             text = f"DELETE FROM {rows.place.table} WHERE {where.text}"
-            cursor = connection.run(Sql(text, where.params), prepare=False)
+            cursor = connection.run(Sql(text, where.params))
             if cursor.rowcount == 0:
                 self._check_current(connection, rows.place)
 
@@ -269,7 +267,7 @@ class PgvectorAdapter(Adapter):
         where = rows.where(native, keys_only=True)
         text = f"SELECT count(*) FROM {rows.place.table} WHERE {where.text}"
         with self._pool.connection(timeout_s) as connection:
-            cursor = connection.run(Sql(text, where.params), prepare=False)
+            cursor = connection.run(Sql(text, where.params))
             row: Any = cursor.fetchone()
             if row[0] == 0:
                 self._check_current(connection, rows.place)
@@ -285,7 +283,7 @@ class PgvectorAdapter(Adapter):
                 with connection.transaction():
                     self._check_current(connection, rows.place)
                     for statement in _native_writing.update(layout, rows, ids, patch):
-                        connection.run(statement, prepare=False)
+                        connection.run(statement)
                 return
             cursor = connection.run(_writing.update(rows, ids, patch))
             if cursor.rowcount == 0:

@@ -174,8 +174,7 @@ class AsyncPgvectorAdapter(AsyncAdapter):
         where = rows.where(None, [rows.with_ids(ids)])
         text = f"SELECT {rows.select(columns)} FROM {rows.place.table} WHERE {where.text}"
         async with self._pool.connection(timeout_s) as connection:
-            cursor = await connection.run(Sql(text, where.params), binary=True)
-            found = await cursor.fetchall()
+            found = await connection.read(Sql(text, where.params))
             if not found:
                 await self._check_current(connection, rows.place)
         return rows.decode(found, columns)
@@ -235,8 +234,7 @@ class AsyncPgvectorAdapter(AsyncAdapter):
         rows = rows_of(target)
         statement = _rows.page(rows, native, rows.span(span, after), limit, columns)
         async with self._pool.connection(timeout_s) as connection:
-            cursor = await connection.run(statement.sql, prepare=statement.prepare, binary=True)
-            found = await cursor.fetchall()
+            found = await connection.read(statement)
             if not found:
                 await self._check_current(connection, rows.place)
         # The row beyond the limit only tells that there is more.
@@ -259,7 +257,7 @@ class AsyncPgvectorAdapter(AsyncAdapter):
     async def _delete(self, rows: Rows, where: Sql, timeout_s: float | None) -> None:
         async with self._pool.connection(timeout_s) as connection:
             text = f"DELETE FROM {rows.place.table} WHERE {where.text}"
-            cursor = await connection.run(Sql(text, where.params), prepare=False)
+            cursor = await connection.run(Sql(text, where.params))
             if cursor.rowcount == 0:
                 await self._check_current(connection, rows.place)
 
@@ -275,7 +273,7 @@ class AsyncPgvectorAdapter(AsyncAdapter):
         where = rows.where(native, keys_only=True)
         text = f"SELECT count(*) FROM {rows.place.table} WHERE {where.text}"
         async with self._pool.connection(timeout_s) as connection:
-            cursor = await connection.run(Sql(text, where.params), prepare=False)
+            cursor = await connection.run(Sql(text, where.params))
             row: Any = await cursor.fetchone()
             if row[0] == 0:
                 await self._check_current(connection, rows.place)
@@ -291,7 +289,7 @@ class AsyncPgvectorAdapter(AsyncAdapter):
                 async with connection.transaction():
                     await self._check_current(connection, rows.place)
                     for statement in _native_writing.update(layout, rows, ids, patch):
-                        await connection.run(statement, prepare=False)
+                        await connection.run(statement)
                 return
             cursor = await connection.run(_writing.update(rows, ids, patch))
             if cursor.rowcount == 0:

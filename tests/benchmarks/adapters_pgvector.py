@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
@@ -17,7 +19,7 @@ from psycopg.pq import Format
 from tests.services import server
 
 import polyvec
-from polyvec import HNSW, F, Flat
+from polyvec import HNSW, Collection, F, Flat
 from polyvec.types import Include
 from polyvec_pgvector._sql import trusted
 
@@ -85,13 +87,13 @@ class ByHand:
         head = struct.pack(">hh", block.shape[1], 0)
         return [head + row.tobytes() for row in block.astype(">f4")]
 
-    def upsert(self, ids: list[str], block: Any, metadata: list[Any], texts: list[str]) -> None:
+    def upsert(self, data: Data) -> None:
         """COPY into a temporary table, then INSERT … ON CONFLICT: the fastest that replaces."""
         pack = struct.pack
         null, head = pack(">i", -1), pack(">hi", 6, 0)
         parts = [b"PGCOPY\n\xff\r\n\x00" + pack(">ii", 0, 0)]
         for record_id, vector, item, text in zip(
-            ids, self.vectors(block), metadata, texts, strict=True
+            data.ids, self.vectors(data.vectors), data.metadata, data.texts, strict=True
         ):
             key, body, words = record_id.encode(), json.dumps(item).encode(), text.encode()
             parts += (
@@ -112,9 +114,7 @@ class ByHand:
                 sql(f"INSERT INTO {self.table} ({NAMES}) SELECT * FROM fresh {REPLACE}")
             )
 
-    def executemany(
-        self, ids: list[str], block: Any, metadata: list[Any], texts: list[str]
-    ) -> None:
+    def executemany(self, data: Data) -> None:
         with self.pool.connection() as connection, connection.transaction():
             connection.cursor().executemany(
                 sql(
@@ -124,7 +124,11 @@ class ByHand:
                 [
                     (key, Binary(vector), text, json.dumps(item))
                     for key, vector, text, item in zip(
-                        ids, self.vectors(block), texts, metadata, strict=True
+                        data.ids,
+                        self.vectors(data.vectors),
+                        data.texts,
+                        data.metadata,
+                        strict=True,
                     )
                 ],
             )
@@ -190,100 +194,141 @@ class ByHand:
             connection.execute(sql(text), values)
 
 
-def cases() -> Iterator[Case]:
-    """Yield each verb, in an order in which the data of the last ones serves the next ones."""
-    url = server("pgvector").url
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The records that both sides write."""
+
+    ids: list[str]
+    vectors: Any
+    metadata: list[dict[str, Any]]
+    texts: list[str]
+
+    def first(self, number: int) -> Data:
+        """Return the first records."""
+        return Data(
+            self.ids[:number],
+            self.vectors[:number],
+            self.metadata[:number],
+            self.texts[:number],
+        )
+
+
+def made() -> Data:
+    """Return records around 200 centres, as embeddings lie."""
     generator = np.random.default_rng(7)
     centres = generator.normal(size=(200, DIMENSION))
     block = centres[generator.integers(200, size=RECORDS)]
     block = (block + 0.5 * generator.normal(size=block.shape)).astype(np.float32)
-    ids = [f"doc_{at:06}" for at in range(RECORDS)]
-    metadata = [{"category": f"c{at % 50}", "price": at * 0.5, "n": at} for at in range(RECORDS)]
-    texts = [f"text of record {at}" for at in range(RECORDS)]
-    data: tuple[Any, ...] = (ids, block, metadata, texts)
+    return Data(
+        [f"doc_{at:06}" for at in range(RECORDS)],
+        block,
+        [{"category": f"c{at % 50}", "price": at * 0.5, "n": at} for at in range(RECORDS)],
+        [f"text of record {at}" for at in range(RECORDS)],
+    )
+
+
+def cases() -> Iterator[Case]:
+    """Yield each verb, in an order in which the data of the last ones serves the next ones."""
+    url, data = server("pgvector").url, made()
     with polyvec.connect(url) as store:
         for name in ("bench_ours", "bench_raw", "bench_query"):
             store.drop_collection(name, missing_ok=True)
         ours = store.create_collection("bench_ours", dimension=DIMENSION, index=Flat())
         store.create_collection("bench_raw", dimension=DIMENSION, index=Flat())
         mine, theirs = ByHand(url, "bench_ours"), ByHand(url, "bench_raw")
-
-        def write() -> None:
-            ours.upsert(ids=ids, vectors=block, metadata=metadata, texts=texts)
-
-        def empty() -> None:
-            mine.truncate()
-            theirs.truncate()
-
-        yield Case(
-            "upsert, 10,000 x 384 new", write, lambda: theirs.upsert(*data), 1.05, before=empty
-        )
-        yield Case(
-            "bulk load / executemany", write, lambda: theirs.executemany(*data), 0.7, before=empty
-        )
-        write()
-        theirs.upsert(*data)
-        yield Case("upsert, 10,000 x 384 replaced", write, lambda: theirs.upsert(*data), 1.05)
-        one = (ids[:1], block[:1], metadata[:1], texts[:1])
-        yield Case(
-            "upsert, 1 record",
-            lambda: ours.upsert(ids=one[0], vectors=one[1], metadata=one[2], texts=one[3]),
-            lambda: theirs.executemany(*one),
-            calls=20,
-        )
-        asked = ids[5:105]
-        everything: tuple[Include, ...] = ("vector", "metadata", "text")
-        yield Case("get, 100 records", lambda: ours.get(asked), lambda: mine.get(asked), calls=5)
-        yield Case(
-            "scan, 10,000 records with vectors",
-            lambda: [len(b) for b in ours.scan(include=everything, batch_size=PAGE)],
-            mine.scan,
-            1.1,
-        )
-        yield Case(
-            "count with a filter",
-            lambda: ours.count(F("category") == "c7"),
-            lambda: mine.one(
-                "SELECT count(*) FROM bench_ours WHERE namespace = %s AND metadata @> %s::jsonb",
-                ("", '{"category":"c7"}'),
-            ),
-            calls=10,
-        )
-        numbers = count()
-
-        def refill() -> None:
-            ours.upsert(ids=ids[:1000], vectors=block[:1000])
-            theirs.upsert(ids[:1000], block[:1000], metadata[:1000], texts[:1000])
-
-        yield Case(
-            "update, 1 record",
-            lambda: ours.update(ids[:1], set={"n": next(numbers)}),
-            lambda: theirs.run(
-                "UPDATE bench_raw SET metadata = metadata || %s::jsonb "
-                "WHERE namespace = %s AND id = ANY(%s)",
-                (json.dumps({"n": next(numbers)}), "", ids[:1]),
-            ),
-            calls=20,
-        )
-        yield Case(
-            "delete, 1,000 records",
-            lambda: ours.delete(ids[:1000]),
-            lambda: theirs.run(
-                "DELETE FROM bench_raw WHERE namespace = %s AND id = ANY(%s)", ("", ids[:1000])
-            ),
-            before=refill,
-        )
+        yield from _loads(ours, mine, theirs, data)
+        yield from _reads(ours, mine, data)
+        yield from _changes(ours, theirs, data)
         yield from _searches(url, store, data)
+        for hand in (mine, theirs):
+            hand.pool.close()
 
 
-def _searches(url: str, store: polyvec.VectorStore, data: tuple[Any, ...]) -> Iterator[Case]:
+def _write(ours: Collection[Any], data: Data) -> None:
+    ours.upsert(ids=data.ids, vectors=data.vectors, metadata=data.metadata, texts=data.texts)
+
+
+def _loads(ours: Collection[Any], mine: ByHand, theirs: ByHand, data: Data) -> Iterator[Case]:
+    def empty() -> None:
+        mine.truncate()
+        theirs.truncate()
+
+    def write() -> None:
+        _write(ours, data)
+
+    def by_hand() -> None:
+        theirs.upsert(data)
+
+    yield Case("upsert, 10,000 x 384 new", write, by_hand, 1.05, before=empty)
+    many = functools.partial(theirs.executemany, data)
+    yield Case("bulk load / executemany", write, many, 0.7, before=empty)
+    write()
+    by_hand()
+    yield Case("upsert, 10,000 x 384 replaced", write, by_hand, 1.05)
+
+
+def _reads(ours: Collection[Any], mine: ByHand, data: Data) -> Iterator[Case]:
+    asked = data.ids[5:105]
+    everything: tuple[Include, ...] = ("vector", "metadata", "text")
+    yield Case("get, 100 records", lambda: ours.get(asked), lambda: mine.get(asked), calls=5)
+    yield Case(
+        "scan, 10,000 records with vectors",
+        lambda: [len(b) for b in ours.scan(include=everything, batch_size=PAGE)],
+        mine.scan,
+        1.1,
+    )
+    yield Case(
+        "count with a filter",
+        lambda: ours.count(F("category") == "c7"),
+        lambda: mine.one(
+            "SELECT count(*) FROM bench_ours WHERE namespace = %s AND metadata @> %s::jsonb",
+            ("", '{"category":"c7"}'),
+        ),
+        calls=10,
+    )
+
+
+def _changes(ours: Collection[Any], theirs: ByHand, data: Data) -> Iterator[Case]:
+    one, thousand, numbers = data.first(1), data.first(1000), count()
+    yield Case(
+        "upsert, 1 record",
+        lambda: _write(ours, one),
+        lambda: theirs.executemany(one),
+        calls=20,
+    )
+    # Ours reads the record first: a merge that breaks a rule must change nothing.
+    yield Case(
+        "update, 1 record",
+        lambda: ours.update(one.ids, set={"n": next(numbers)}),
+        lambda: theirs.run(
+            "UPDATE bench_raw SET metadata = metadata || %s::jsonb "
+            "WHERE namespace = %s AND id = ANY(%s)",
+            (json.dumps({"n": next(numbers)}), "", one.ids),
+        ),
+        calls=20,
+    )
+
+    def refill() -> None:
+        _write(ours, thousand)
+        theirs.upsert(thousand)
+
+    yield Case(
+        "delete, 1,000 records",
+        lambda: ours.delete(thousand.ids),
+        lambda: theirs.run(
+            "DELETE FROM bench_raw WHERE namespace = %s AND id = ANY(%s)", ("", thousand.ids)
+        ),
+        before=refill,
+    )
+
+
+def _searches(url: str, store: polyvec.VectorStore, data: Data) -> Iterator[Case]:
     """Both sides search the same graph."""
-    ids, block, metadata, texts = data
     searched = store.create_collection("bench_query", dimension=DIMENSION, index=HNSW())
-    searched.upsert(ids=ids, vectors=block, metadata=metadata, texts=texts)
+    _write(searched, data)
     hand = ByHand(url, "bench_query")
     hand.run("ANALYZE bench_query", ())
-    queries = iter(block[at % RECORDS] for at in count())
+    queries = iter(data.vectors[at % RECORDS] for at in count())
     where = F("n") >= RECORDS // 2
     yield Case(
         "query, top 10 of 10,000",

@@ -32,7 +32,7 @@ MOMENT = datetime(2024, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
 def column(name: str, kind: Any, type_name: str) -> Column:
-    return Column(name, identifier(name), kind, type_name, required=False, generated=False)
+    return Column(name, identifier(name), kind, type_name, generated=False)
 
 
 TABLE = TableLayout(

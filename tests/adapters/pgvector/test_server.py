@@ -378,6 +378,9 @@ def test_a_collection_made_anew_elsewhere_is_noticed(
 ) -> None:
     made = store.create_collection(name, dimension=8, metric="dot")
     made.upsert(ids=["a"], vectors=rows(1))
+    for _ in range(8):  # by then the statements are prepared
+        made.get(["a"])
+        made.query(rows(1)[0])
     with polyvec.connect(url) as other:
         other.drop_collection(name)
         again = other.create_collection(name, dimension=3, metric="euclidean")
