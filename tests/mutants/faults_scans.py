@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.mutants.registry import fault
 
@@ -55,6 +56,34 @@ def scan_repeats_the_cursor_row(patch: pytest.MonkeyPatch) -> None:
         patch,
         lambda call, after, limit: call(None if after is None else str(int(after) - 1), limit),
     )
+
+
+@fault("a numeric key sorted as text (ORDER BY key::text)", "scan of the adapter")
+def scan_sorts_its_positions_as_text(patch: pytest.MonkeyPatch) -> None:
+    def scan(
+        self: Any,
+        target: Target,
+        native: Any,
+        span: Any,
+        after: Any,
+        limit: int,
+        columns: Any,
+        **_: Any,
+    ) -> Any:
+        view = self.view(target, "scan")
+        allowed = None if native is None else view.selected(native)
+        left = [
+            row
+            for row in view.order
+            if (allowed is None or allowed[row]) and view.sequence[row] > int(after or -1)
+        ]
+        page = sorted(left, key=lambda row: str(view.sequence[row]))[:limit]
+        cursor = str(view.sequence[page[-1]]) if page else None
+        return ScanPage(
+            view.batch(np.array(page, dtype=np.intp), columns), cursor, done=len(page) == len(left)
+        )
+
+    patch.setattr(MemoryAdapter, "scan", scan)
 
 
 @fault("#24, QM: LIMIT/OFFSET paging", "scan of the adapter")

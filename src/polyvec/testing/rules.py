@@ -58,7 +58,8 @@ def sharing_of(target: str) -> Sharing:
     places = {name: getattr(config, name, None) for name in config.placed}
     if any(isinstance(value, Path) for value in (*places.values(), *dict(config).values())):
         return Sharing.EXCLUSIVE
-    if places.get("in_memory") or (places and not any(places.values())):
+    nowhere = places and all(place is None for place in places.values())
+    if places.get("in_memory") or nowhere:
         return Sharing.PRIVATE
     return Sharing.SHARED
 
