@@ -13,11 +13,11 @@ STAMP := .venv/.installed-$(VERSION)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types generated docs format bench mutants soak lock clean
+.PHONY: help demo test check lint types generated docs format bench bench-adapters mutants soak lock clean
 
 help: ## list the targets
 	@echo "make TARGET [PYTHON=$(PYTHON)]"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(STAMP): requirements/dev.txt pyproject.toml src/polyvec/_version.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "polyvec needs python >= 3.11, this is " + sys.version)'
@@ -62,6 +62,9 @@ format: $(STAMP) ## rewrite generated files, sort imports, format
 
 bench: $(STAMP) ## measure speed, as ratios
 	@$(BIN)/python tests/benchmarks/run.py
+
+bench-adapters: $(STAMP) ## measure the adapters against their vendors' clients (BACKENDS=...)
+	@PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_adapters.py --write $(BACKENDS)
 
 mutants: $(STAMP) ## measure the conformance suite by seeded faults
 	@$(BIN)/python -m tests.mutants.run

@@ -1,4 +1,4 @@
-"""Hypothesis profiles, and the plug-in that runs conformance suites.
+"""Hypothesis profiles, and the plug-ins: conformance suites, and the servers that ran.
 
 `dev` is the default; `ci` is chosen by `POLYVEC_HYPOTHESIS=ci` or by `CI`, and gives tests marked
 `laws` 5,000 examples. A test that sets its own number keeps it.
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.errors import InvalidArgument
 
-pytest_plugins = ["polyvec.testing.plugin"]
+pytest_plugins = ["polyvec.testing.plugin", "tests.services.summary"]
 
 LAWS_IN_CI: Final = 5_000
 EXAMPLES: Final = 200

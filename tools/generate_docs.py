@@ -3,8 +3,9 @@
     README.md            the support table: capabilities, and the last conformance results
     docs/adapters/*.md   the table of what the adapter declares
 
-The parts stand between `<!-- NAME:start -->` and `<!-- NAME:end -->`. `--run` first runs the
-conformance suite on every store that needs no server and keeps the counts in docs/results/.
+The parts stand between `<!-- NAME:start -->` and `<!-- NAME:end -->`. `--run [BACKEND ...]` first
+runs the conformance suite, on the servers that the tests use, and keeps the counts in
+docs/results/.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from polyvec.types import Metric
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 RESULTS: Final = ROOT / "docs" / "results"
-SERVERLESS: Final = ("memory", "parquet")
 NO_ADAPTER: Final = "being built"
 
 
@@ -132,33 +132,41 @@ def pages() -> Iterator[tuple[Path, str]]:
             yield page, replaced(text, "capabilities", capability_table(can))
 
 
-def run_suites() -> None:
-    """Run the suite on every store that needs no server, and keep the counts."""
+def run_suites(backends: list[str]) -> None:
+    """Run the suite on each of the backends, or on all of them, and keep the counts."""
+    sys.path.insert(0, str(ROOT))
+    from tests.services import MODULES, server, started  # noqa: PLC0415 - needs the line above
+
     RESULTS.mkdir(exist_ok=True)
     for plugin in installed():
-        if plugin.backend not in SERVERLESS:
+        backend = plugin.backend
+        if plugin.module is None or (backends and backend not in backends):
             continue
         with tempfile.TemporaryDirectory() as folder:
-            report = run(url_of(plugin.backend, folder), console=Console())
+            url = server(backend).url if backend in MODULES else url_of(backend, folder)
+            report = run(url, console=Console())
         total = report.total()
         kept = {
             "backend": report.backend,
             "polyvec": report.polyvec,
+            "server": started().get(backend, "none: it runs in the process"),
             "total": {outcome.value: total[outcome] for outcome in Outcome},
             "counts": report.to_json()["counts"],
         }
         text = json.dumps(kept, indent=1, sort_keys=True)
-        (RESULTS / f"{plugin.backend}.json").write_text(text + "\n", encoding="utf-8")
+        (RESULTS / f"{backend}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def main() -> int:
     """Write or compare; return the exit code."""
     parser = argparse.ArgumentParser(description="generated parts of the documentation")
     parser.add_argument("--check", action="store_true", help="only compare")
-    parser.add_argument("--run", action="store_true", help="run the conformance suite first")
+    parser.add_argument(
+        "--run", nargs="*", metavar="BACKEND", help="run the conformance suite first; default: all"
+    )
     options = parser.parse_args()
-    if options.run:
-        run_suites()
+    if options.run is not None:
+        run_suites(options.run)
     stale = 0
     for page, wanted in pages():
         if page.read_text(encoding="utf-8") == wanted:

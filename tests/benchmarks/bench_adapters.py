@@ -4,8 +4,8 @@
 
 Both sides run against one server, in one process, in turn, and move the same bytes in the same
 layout with the same replace and isolation. What is told are the medians of at least 30 rounds and
-their ratio. A backend adds a module `adapters_<backend>.py` here with `cases() -> Iterator[Case]`,
-and its line in `MODULES`.
+their ratio. A backend adds a module `adapters_<backend>.py` here with `cases() -> Iterator[Case]`.
+`--write` renews the sections of these backends in the page, and leaves the others as they are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -27,10 +26,8 @@ from rich.table import Table
 from tests.services import started
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "benchmarks" / "adapters.md"
-MODULES: Final = {
-    "pgvector": "adapters_pgvector",
-    "chroma": "adapters_chroma",
-}
+HERE: Final = Path(__file__).parent
+PREFIX: Final = "adapters_"
 ROUNDS: Final = 30
 WARM_UP: Final = 3
 
@@ -118,7 +115,7 @@ def run(backends: Iterable[str], rounds: int) -> list[Row]:
     """Measure every case of the backends."""
     rows: list[Row] = []
     for backend in backends:
-        for case in import_module(MODULES[backend]).cases():
+        for case in import_module(f"{PREFIX}{backend}").cases():
             rows.append(measure(backend, case, rounds))
             row = rows[-1]
             Console().print(f"{backend} {row.verb}: {row.ratio:.3f} x", markup=False)
@@ -134,34 +131,48 @@ def cells(row: Row) -> tuple[str, ...]:
     return (row.backend, row.verb, *numbers, row.budget, row.kept)
 
 
-def page(rows: list[Row], title: str) -> str:
-    """Return the page of the documentation."""
+INTRODUCTION: Final = """\
+# Overhead of the adapters
+
+Made by `make bench-adapters`. Each verb against the best hand-written use of the vendor's client
+that stores the same bytes in the same layout with the same replace: one server, one process, in
+turn; medians, and their ratio.
+"""
+
+
+def section(backend: str, rows: list[Row], rounds: int) -> str:
+    """Return the part of the page about one backend."""
+    where = f"{started().get(backend, backend)}; python {platform.python_version()}"
     lines = [
-        "# Overhead of the adapters",
+        f"## {backend}",
         "",
-        "Made by `make bench-adapters` (`bench_adapters.py --write`). Each verb against the best",
-        "hand-written use of the vendor's client that stores the same bytes in the same layout",
-        "with the same replace: one server, one process, in turn; medians, and their ratio.",
+        f"{where}, {rounds} rounds.",
         "",
-        f"{title}.",
-        "",
-        f"| {' | '.join(HEADS)} |",
-        f"|{'|'.join(['---', '---', '--:', '--:', '--:', '---', '---'])}|",
-        *(f"| {' | '.join(cells(row))} |" for row in rows),
+        f"| {' | '.join(HEADS[1:])} |",
+        f"|{'|'.join(['---', '--:', '--:', '--:', '---', '---'])}|",
+        *(f"| {' | '.join(cells(row)[1:])} |" for row in rows if row.backend == backend),
         "",
     ]
     return "\n".join(lines)
 
 
+def renewed(text: str, sections: dict[str, str]) -> str:
+    """Return the page with these sections in place of the old ones."""
+    parts = {part.split("\n", 1)[0]: f"## {part}" for part in text.split("\n## ")[1:]}
+    parts.update(sections)
+    return "\n".join([INTRODUCTION, *(parts[name].rstrip() + "\n" for name in sorted(parts))])
+
+
 def main() -> None:
     """Measure, print a table, and with `--write` the page."""
-    known = [name for name, module in MODULES.items() if find_spec(module) is not None]
+    known = sorted(path.stem.removeprefix(PREFIX) for path in HERE.glob(f"{PREFIX}*.py"))
     parser = argparse.ArgumentParser(description="overhead of the adapters, as ratios")
     parser.add_argument("backends", nargs="*", help=f"of {', '.join(known)}; default: all")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"default: {ROUNDS}")
     parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
     chosen = parser.parse_args()
-    rows = run(chosen.backends or known, chosen.rounds)
+    backends = chosen.backends or known
+    rows = run(backends, chosen.rounds)
     servers = "; ".join(started().values())
     title = f"{servers}; python {platform.python_version()}, {chosen.rounds} rounds"
     table = Table(title=title, title_justify="left")
@@ -172,7 +183,9 @@ def main() -> None:
     Console(width=140).print(table, markup=False)
     if chosen.write:
         PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(page(rows, title), encoding="utf-8")
+        before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+        new = {backend: section(backend, rows, chosen.rounds) for backend in backends}
+        PAGE.write_text(renewed(before, new), encoding="utf-8")
 
 
 if __name__ == "__main__":
