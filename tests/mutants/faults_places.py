@@ -30,6 +30,24 @@ def alias_never_switches(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MemoryAdapter, "set_alias", set_alias)
 
 
+@fault("a handle that follows its alias", "reads of the adapter")
+def handle_follows_its_alias(patch: pytest.MonkeyPatch) -> None:
+    right = MemoryAdapter.open_collection
+    found = MemoryAdapter._collection
+
+    def open_collection(self: Any, name: str, native: Any, **kw: Any) -> Any:
+        return replace(right(self, name, native, **kw), details={"opened_as": name})
+
+    def collection(database: Any, target: Any, operation: str) -> Any:
+        name = database.aliases.get(target.collection.details["opened_as"])
+        if name is not None:
+            target = replace(target, collection=replace(target.collection, name=name))
+        return found(database, target, operation)
+
+    patch.setattr(MemoryAdapter, "open_collection", open_collection)
+    patch.setattr(MemoryAdapter, "_collection", staticmethod(collection))
+
+
 @fault("drop through an alias drops the collection", "drop_collection of the adapter")
 def alias_drops_its_collection(patch: pytest.MonkeyPatch) -> None:
     right = MemoryAdapter.drop_collection

@@ -240,6 +240,23 @@ class Aliases(Area):
         lab.holds(old, sample(2, seed=1))
 
     @needs(Feature.ALIASES)
+    def test_a_handle_stays_with_its_collection(self, lab: Lab) -> None:
+        old, new = lab.collection(), lab.collection()
+        alias = f"{(old.describe()).name}_live"
+        lab.store.set_alias(alias, (old.describe()).name)
+        try:
+            handle = lab.store.collection(alias)
+            lab.write(old, sample(2, seed=1))
+            lab.store.set_alias(alias, (new.describe()).name)
+            more = sample(3, seed=2, prefix="s")
+            lab.write(handle, more)
+            for one in (old, handle):
+                lab.holds(one, {**sample(2, seed=1), **more})
+            lab.holds(new, {})
+        finally:
+            lab.store.drop_alias(alias)
+
+    @needs(Feature.ALIASES)
     def test_dropped_alias_leaves_the_collection(self, lab: Lab) -> None:
         made = lab.collection()
         name = (made.describe()).name

@@ -241,6 +241,23 @@ class AsyncAliases(AsyncArea):
         await lab.holds(old, sample(2, seed=1))
 
     @needs_async(Feature.ALIASES)
+    async def test_a_handle_stays_with_its_collection(self, lab: AsyncLab) -> None:
+        old, new = await lab.collection(), await lab.collection()
+        alias = f"{(await old.describe()).name}_live"
+        await lab.store.set_alias(alias, (await old.describe()).name)
+        try:
+            handle = await lab.store.collection(alias)
+            await lab.write(old, sample(2, seed=1))
+            await lab.store.set_alias(alias, (await new.describe()).name)
+            more = sample(3, seed=2, prefix="s")
+            await lab.write(handle, more)
+            for one in (old, handle):
+                await lab.holds(one, {**sample(2, seed=1), **more})
+            await lab.holds(new, {})
+        finally:
+            await lab.store.drop_alias(alias)
+
+    @needs_async(Feature.ALIASES)
     async def test_dropped_alias_leaves_the_collection(self, lab: AsyncLab) -> None:
         made = await lab.collection()
         name = (await made.describe()).name

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from polyvec.filter_json import to_dict
+from polyvec.filters import F
 from polyvec.rewrite import is_all
 from polyvec.testing.cases import CASES, Case
 from polyvec.testing.oracle import matching, ranking
-from polyvec.testing.rows import vector
+from polyvec.testing.rows import sample, vector
 from polyvec.testing.rules import Area
 from polyvec.testing.world import WORLD
 
@@ -81,6 +82,22 @@ class Filters(Area):
         space.update(sorted(hit), unset=["touched"])
         lab.eventually(lambda: touches(set()))
         lab.pool.kept["scratch"] = space
+
+    def test_thousands_of_operands(self, lab: Lab) -> None:
+        rows = sample(25)
+        space = lab.kept("scan", rows)
+        numbers: list[object] = [*range(20, 1500), 3, 7, True, "red", 2.5]
+        texts: list[object] = [f"absent {at}" for at in range(1500)]
+        for where in (
+            F("n").is_in(numbers),
+            F("n").not_in(numbers),
+            F("kind").is_in([*texts, "red"]),
+            F("kind").not_in([*texts, "red"]),
+            F("tags").contains_any([f"absent {at}" for at in range(1500)] + ["blue"]),
+        ):
+            expected = matching(rows, where)
+            assert sorted(lab.ids(space, filter=where)) == sorted(expected)
+            assert space.count(where) == len(expected)
 
     def test_ranking_under_a_filter(self, lab: Lab) -> None:
         space = lab.kept("world", WORLD)

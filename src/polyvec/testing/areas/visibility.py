@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from polyvec.capabilities import Consistency
-from polyvec.errors import DeadlineError
+from polyvec.errors import DeadlineError, PolyvecError
 from polyvec.filters import F
 from polyvec.testing.lab import VISIBLE_WITHIN_S
 from polyvec.testing.oracle import records
@@ -97,6 +97,41 @@ class Visibility(Area):
         if lab.capabilities.consistency is not Consistency.STRONG:
             made.wait_until_visible(["r000"], timeout_s=VISIBLE_WITHIN_S, absent=True)
         assert made.get(["r000"]) == []
+
+    def test_collection_made_anew_by_another(self, lab: Lab) -> None:
+        if lab.pool.sharing is not Sharing.SHARED:
+            pytest.skip("nobody else can open the store at the same time")
+        name = lab.collection_name()
+        here = lab.store.create_collection(name, dimension=DIMENSION, metric=lab.metric)
+        lab.write(here, sample(3))
+        other = lab.connect()
+        other.drop_collection(name)
+        anew = other.create_collection(name, dimension=DIMENSION, metric=lab.metric)
+        rows = sample(5, seed=2, prefix="s")
+        anew.upsert(records(rows))
+        if lab.capabilities.consistency is not Consistency.STRONG:
+            here.wait_until_visible(list(rows), timeout_s=VISIBLE_WITHIN_S)
+        lab.holds(here, rows)  # a handle is a name, and follows what bears it
+        more = sample(2, seed=3, prefix="t")
+        lab.write(here, more)
+        lab.holds(here, {**rows, **more})
+
+    def test_collection_made_anew_with_another_dimension(self, lab: Lab) -> None:
+        if lab.pool.sharing is not Sharing.SHARED:
+            pytest.skip("nobody else can open the store at the same time")
+        name = lab.collection_name()
+        here = lab.store.create_collection(name, dimension=DIMENSION, metric=lab.metric)
+        lab.write(here, sample(3))
+        other = lab.connect()
+        other.drop_collection(name)
+        wide = DIMENSION + 3
+        anew = other.create_collection(name, dimension=wide, metric=lab.metric)
+        with pytest.raises(PolyvecError):
+            here.upsert(records(sample(2)))
+        assert anew.count() == 0
+        anew.upsert(ids=["wide"], vectors=[[1.0] * wide])
+        lab.settle(anew, ["wide"])
+        assert [record.id for record in anew.get(["wide"])] == ["wide"]
 
     def test_writes_survive_closing(self, lab: Lab) -> None:
         if lab.pool.sharing is Sharing.PRIVATE:

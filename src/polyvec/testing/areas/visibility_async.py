@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from polyvec.capabilities import Consistency
-from polyvec.errors import DeadlineError
+from polyvec.errors import DeadlineError, PolyvecError
 from polyvec.filters import F
 from polyvec.testing.lab_async import VISIBLE_WITHIN_S
 from polyvec.testing.oracle import records
@@ -96,6 +96,41 @@ class AsyncVisibility(AsyncArea):
         if lab.capabilities.consistency is not Consistency.STRONG:
             await made.wait_until_visible(["r000"], timeout_s=VISIBLE_WITHIN_S, absent=True)
         assert await made.get(["r000"]) == []
+
+    async def test_collection_made_anew_by_another(self, lab: AsyncLab) -> None:
+        if lab.pool.sharing is not Sharing.SHARED:
+            pytest.skip("nobody else can open the store at the same time")
+        name = lab.collection_name()
+        here = await lab.store.create_collection(name, dimension=DIMENSION, metric=lab.metric)
+        await lab.write(here, sample(3))
+        other = lab.connect()
+        await other.drop_collection(name)
+        anew = await other.create_collection(name, dimension=DIMENSION, metric=lab.metric)
+        rows = sample(5, seed=2, prefix="s")
+        await anew.upsert(records(rows))
+        if lab.capabilities.consistency is not Consistency.STRONG:
+            await here.wait_until_visible(list(rows), timeout_s=VISIBLE_WITHIN_S)
+        await lab.holds(here, rows)  # a handle is a name, and follows what bears it
+        more = sample(2, seed=3, prefix="t")
+        await lab.write(here, more)
+        await lab.holds(here, {**rows, **more})
+
+    async def test_collection_made_anew_with_another_dimension(self, lab: AsyncLab) -> None:
+        if lab.pool.sharing is not Sharing.SHARED:
+            pytest.skip("nobody else can open the store at the same time")
+        name = lab.collection_name()
+        here = await lab.store.create_collection(name, dimension=DIMENSION, metric=lab.metric)
+        await lab.write(here, sample(3))
+        other = lab.connect()
+        await other.drop_collection(name)
+        wide = DIMENSION + 3
+        anew = await other.create_collection(name, dimension=wide, metric=lab.metric)
+        with pytest.raises(PolyvecError):
+            await here.upsert(records(sample(2)))
+        assert await anew.count() == 0
+        await anew.upsert(ids=["wide"], vectors=[[1.0] * wide])
+        await lab.settle(anew, ["wide"])
+        assert [record.id for record in await anew.get(["wide"])] == ["wide"]
 
     async def test_writes_survive_closing(self, lab: AsyncLab) -> None:
         if lab.pool.sharing is Sharing.PRIVATE:
