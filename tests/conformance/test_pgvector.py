@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.services import server
+from tests.services import pgbouncer, server
 
 from polyvec.testing import AsyncConformanceSuite, ConformanceSuite, Sharing
 
@@ -29,4 +29,6 @@ class TestPgvectorTransactionPooling(ConformanceSuite):
 
     @pytest.fixture
     def store_url(self) -> str:
-        return f"{server('pgvector').url}?transaction_pooling=true&schema=pooled"
+        # Without PgBouncer: the same mode on a direct server.
+        place = pgbouncer.url() or server("pgvector").url
+        return f"{place}?transaction_pooling=true&schema=pooled"
