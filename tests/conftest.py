@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Final
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis.errors import InvalidArgument
 
 pytest_plugins = ["polyvec.testing.plugin", "tests.services.summary"]
@@ -20,9 +20,22 @@ LAWS_IN_CI: Final = 5_000
 EXAMPLES: Final = 200
 
 # CI draws the same examples in every run, so that a red build is about its own change.
-settings.register_profile("dev", deadline=None, print_blob=True, max_examples=EXAMPLES)
+# How fast examples are drawn says how busy the machine is: servers run beside the tests.
+UNHURRIED: Final = [HealthCheck.too_slow]
 settings.register_profile(
-    "ci", deadline=None, print_blob=True, max_examples=EXAMPLES, derandomize=True
+    "dev",
+    deadline=None,
+    print_blob=True,
+    max_examples=EXAMPLES,
+    suppress_health_check=UNHURRIED,
+)
+settings.register_profile(
+    "ci",
+    deadline=None,
+    print_blob=True,
+    max_examples=EXAMPLES,
+    derandomize=True,
+    suppress_health_check=UNHURRIED,
 )
 
 

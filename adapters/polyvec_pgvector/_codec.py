@@ -188,8 +188,7 @@ def decode(rows: Sequence[Sequence[Any]], columns: Columns, dimension: int) -> R
         vectors, present = _binary.read_vectors((row[at] for row in rows), dimension)
         at += 1
     if "metadata" in columns:
-        pairs = zip(rows, sidecars, strict=True)
-        metadata = [_values.decode(row[at], sidecar) for row, sidecar in pairs]
+        metadata = _values.decode_all([row[at] for row in rows], sidecars)
         at += 1
     if "text" in columns:
         texts = [row[at] for row in rows]
@@ -237,9 +236,7 @@ def scores(distances: Sequence[float], metric: Metric) -> np.ndarray[Any, np.dty
     values = np.array(distances, dtype=np.float64)
     match metric:
         case Metric.COSINE:
-            np.subtract(1.0, values, out=values)
-            np.minimum(values, 1.0, out=values)  # two calls cost half of one of np.clip
-            return np.maximum(values, -1.0, out=values)
+            return np.subtract(1.0, values, out=values)  # the core keeps it within -1 and 1
         case Metric.DOT | Metric.EUCLIDEAN:
             return -values  # <#> is the negative inner product, <-> is L2, not squared
         case _:

@@ -255,6 +255,10 @@ def faulty_rows(block: Vector, metric: Metric) -> list[int]:
 
 
 def _is_faulty(vector: Vector, metric: Metric) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):
+        square = float(np.dot(vector, vector))
+    if _TINY < square < math.inf:  # one pass tells that it is right; NaN compares as false
+        return False
     if not np.isfinite(vector).all():
         return True
     return metric is Metric.COSINE and not vector.any()

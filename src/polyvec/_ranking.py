@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import gt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,12 +112,19 @@ def finish(found: Found, plan: Plan, metric: Metric) -> Found:
     ids, values = found.batch.ids, found.scores.tolist()
     if metric is Metric.COSINE:  # a list of a few numbers is faster without numpy
         values = [min(1.0, max(-1.0, value)) for value in values]
+    if plan.min_score is None and len(ids) <= plan.top_k and _falls(values):
+        return Found(found.batch.only(plan.columns), np.array(values))
     order = sorted(range(len(ids)), key=lambda row: (-values[row], ids[row]))
     if plan.min_score is not None:
         order = [row for row in order if values[row] >= plan.min_score]
     order = order[: plan.top_k]
     batch = found.batch if order == list(range(len(ids))) else found.batch.take(order)
     return Found(batch.only(plan.columns), np.array([values[row] for row in order]))
+
+
+def _falls(values: list[float]) -> bool:
+    """Tell whether each value is less than the one before: most answers of a server."""
+    return all(map(gt, values, values[1:]))
 
 
 def to_hits(found: Found, metric: Metric, model: type[BaseModel] | None) -> list[Hit[Any]]:

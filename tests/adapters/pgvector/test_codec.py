@@ -157,7 +157,7 @@ def test_arrays_say_what_they_hold() -> None:
 
 @pytest.mark.parametrize(
     ("metric", "distance", "score"),
-    [(Metric.COSINE, 0.25, 0.75), (Metric.COSINE, -1e-9, 1.0), (Metric.DOT, -3.0, 3.0)],
+    [(Metric.COSINE, 0.25, 0.75), (Metric.DOT, -3.0, 3.0), (Metric.EUCLIDEAN, 2.0, -2.0)],
 )
 def test_scores_turn_distances_round(metric: Metric, distance: float, score: float) -> None:
     assert _codec.scores([distance], metric)[0] == score
