@@ -89,6 +89,8 @@ class Adapter(ABC):
             without the field. `leaf(n, True)` must be the crosswise complement
             of `leaf(n, False)`: its upper is exactly what the other's lower
             leaves out, its lower exactly what the other's upper leaves out.
+            A server that can only narrow a leaf down gives a superset of it and
+            `UNKNOWN` for the complement.
         layout
             `OpenedCollection.layout`.
 

@@ -123,13 +123,34 @@ def compile_filter(node: Filter, compiler: Compiler, layout: Any) -> Compiled:
 def uncertain(compiled: Compiled, compiler: Compiler, layout: Any) -> Native:
     """Return a native filter for the records that only a check can decide.
 
-    They are in `upper` and not in `lower`. The complement of `lower` is the
-    upper bound of the complement, by the rule that `leaf(n, True)` is the
-    crosswise complement of `leaf(n, False)`.
+    They are in `upper` and not in `lower`.
     """
-    complement = compile_filter(Not(compiled.filter), compiler, layout)
-    both = (compiled.bounds.upper, complement.bounds.upper)
+    both = (compiled.bounds.upper, _outside(compiled.filter, compiler, layout))
     return _side(both, compiler.all_of, neutral=ALL, absorbing=NONE)
+
+
+def _outside(node: Filter, compiler: Compiler, layout: Any) -> Native:
+    """Return the complement of the lower bound of a filter in normal form.
+
+    For a leaf that is the upper bound of its complement, by the rule that `leaf(n, True)` is
+    the crosswise complement of `leaf(n, False)`. Where nothing is certain it is everything,
+    also for a server that knows a superset of a leaf and no complement of that.
+    """
+    match node:
+        case And(operands):
+            parts = [_outside(operand, compiler, layout) for operand in operands]
+            return _side(parts, compiler.any_of, neutral=NONE, absorbing=ALL)
+        case Or(operands):
+            parts = [_outside(operand, compiler, layout) for operand in operands]
+            return _side(parts, compiler.all_of, neutral=ALL, absorbing=NONE)
+        case Not(operand):
+            leaf, negated = cast("Leaf", operand), True
+        case _:
+            leaf, negated = node, False
+    lower = compiler.leaf(leaf, negated, layout).lower
+    if isinstance(lower, Constant):
+        return ALL if lower is NONE else NONE
+    return compiler.leaf(leaf, not negated, layout).upper
 
 
 def _bounds(node: Filter, compiler: Compiler, layout: Any) -> Bounds:

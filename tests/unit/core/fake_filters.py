@@ -77,6 +77,8 @@ class Quality(StrEnum):
     """The leaf has a subset only, its complement a superset only."""
     UPPER = "upper"
     """The leaf has a superset only, its complement a subset only."""
+    ONE_SIDED = "one-sided"
+    """The leaf has a superset only, and its complement nothing at all."""
     MIXED = "mixed"
     """Each leaf has one of the others, by chance."""
 
@@ -85,10 +87,13 @@ SINGLE: Final = tuple(quality for quality in Quality if quality is not Quality.M
 
 
 def leaf_bounds(node: Leaf, negated: bool, quality: Quality, seed: int) -> Bounds:
-    """Return bounds of the given quality that keep the crosswise-complement law."""
+    """Return bounds of the given quality.
+
+    They keep the crosswise-complement law, but for what nothing is known of.
+    """
     if quality is Quality.MIXED:
         quality = SINGLE[chance(seed, node, "quality") % len(SINGLE)]
-    if quality is Quality.UNKNOWN:
+    if quality is Quality.UNKNOWN or (quality is Quality.ONE_SIDED and negated):
         return UNKNOWN
     name = f"{'not ' if negated else ''}{node!r}"
 
