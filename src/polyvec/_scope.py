@@ -55,12 +55,30 @@ class Source:
 
         By its own name: a handle that was opened through an alias stays with its
         collection when the alias is switched.
+
+        Raises
+        ------
+        StoreError
+            It was made anew with another dimension or metric. Vectors that were checked
+            against the old ones must not reach it, and the handle stays as it is.
         """
-        opener = self.caller.adapter.open_collection
-        self.opened = self.caller.run(
-            "open_collection", opener, self.opened.name, self.native, deadline=deadline
+        old = self.opened
+        new = self.caller.run(
+            "open_collection",
+            self.caller.adapter.open_collection,
+            old.name,
+            self.native,
+            deadline=deadline,
         )
-        return self.opened
+        if (new.dimension, new.metric) != (old.dimension, old.metric):
+            raise StoreError(
+                f"{old.name!r} was made anew with dimension={new.dimension}, "
+                f"metric={new.metric.value!r}; this handle was opened when they were "
+                f"{old.dimension} and {old.metric.value!r}; open the collection again",
+                store=self.caller.adapter.capabilities.store,
+            )
+        self.opened = new
+        return new
 
     def refresh(self, stale: StaleLayout, times: int, deadline: Deadline) -> None:
         """Reopen the collection, whose layout was stale `times` times before in this verb.
