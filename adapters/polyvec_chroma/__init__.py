@@ -11,7 +11,7 @@ PLUGIN: Final = AdapterPlugin(
     backend="chroma",
     schemes=("chroma",),
     config=ChromaConfig,
-    module=None,  # only the configuration exists yet
+    module="polyvec_chroma.adapter",
     extra="chroma",
     packages=("chromadb",),
 )

@@ -54,6 +54,8 @@ class Case:
         Brings both sides into the same state before each call; not timed.
     calls
         Calls in one round, for what takes less than a millisecond.
+    rounds
+        Rounds where one takes many seconds; None for as many as were asked for.
     """
 
     verb: str
@@ -63,6 +65,7 @@ class Case:
     slack_us: float = 0.0
     before: Callable[[], object] = nothing
     calls: int = 1
+    rounds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,8 @@ def measure(backend: str, case: Case, rounds: int) -> Row:
     """Run both sides in turn, and swap who is first."""
     ours: list[float] = []
     raw: list[float] = []
-    for at in range(-WARM_UP, rounds):
+    rounds, warm_up = (rounds, WARM_UP) if case.rounds is None else (case.rounds, 1)
+    for at in range(-warm_up, rounds):
         sides = [(case.ours, ours), (case.raw, raw)]
         for call, times in sides if at % 2 else sides[::-1]:
             took = _timed(call, case)

@@ -24,6 +24,7 @@ from typing import Final
 import pytest
 
 MODULES: Final = {
+    "chroma": "tests.services.chroma",
     "pgvector": "tests.services.pgvector",
 }
 """Backend to the module that starts it."""

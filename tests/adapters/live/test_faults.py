@@ -52,7 +52,8 @@ def proxied(running: Server, proxy: Proxy) -> Iterator[VectorStore]:
 def wide(store: VectorStore, fresh_name: Callable[[], str]) -> str:
     """Return the name of a collection for large batches."""
     name = fresh_name()
-    store.create_collection(name, dimension=WIDE, metric="euclidean", index=polyvec.Flat())
+    flat = polyvec.Flat() if "flat" in store.capabilities.index_kinds else None
+    store.create_collection(name, dimension=WIDE, metric="euclidean", index=flat)
     return name
 
 
