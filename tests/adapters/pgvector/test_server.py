@@ -26,6 +26,7 @@ from polyvec import (
     Flat,
     NotSupportedError,
     RejectedError,
+    StoreError,
     VectorStore,
 )
 from polyvec.scoring import best_rows, exact_scores
@@ -385,9 +386,15 @@ def test_a_collection_made_anew_elsewhere_is_noticed(
         other.drop_collection(name)
         again = other.create_collection(name, dimension=3, metric="euclidean")
         again.upsert(ids=["b"], vectors=rows(1, 3))
-    assert [record.id for record in made.get(["a", "b"])] == ["b"]
-    assert made.dimension == 3
-    assert made.query(rows(1, 3)[0])[0].distance == 0.0
+    for call in (lambda: made.get(["a", "b"]), lambda: made.query(rows(1)[0]), made.count):
+        with pytest.raises(StoreError, match="made anew with dimension=3"):
+            call()
+    with polyvec.connect(url) as other:
+        other.drop_collection(name)
+        again = other.create_collection(name, dimension=8, metric="dot")
+        again.upsert(ids=["c"], vectors=rows(1))
+    assert [record.id for record in made.get(["a", "b", "c"])] == ["c"]
+    assert [hit.id for hit in made.query(rows(1)[0])] == ["c"]
     with polyvec.connect(url) as other:
         other.drop_collection(name)
     with pytest.raises(CollectionNotFoundError):
