@@ -76,7 +76,7 @@ lock: $(STAMP) ## write requirements/dev.txt (LOCK_ARGS=--upgrade for newer vers
 	@UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 		$${PIP_INDEX_URL:+--default-index "$$PIP_INDEX_URL"} $(LOCK_ARGS) \
-		--extra testing --extra pgvector --extra chroma --group dev --output-file requirements/dev.txt pyproject.toml
+		--extra testing --extra pgvector --extra chroma --extra qdrant --group dev --output-file requirements/dev.txt pyproject.toml
 
 clean: ## remove what the other targets made, .venv too
 	@rm -rf .venv build dist site reports .coverage* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -39,8 +39,9 @@ def url_of(backend: str, folder: str) -> str:
     urls = {
         "memory": "memory://",
         "parquet": f"parquet://{folder}",
-        "chroma": "chroma:///:memory:",
+        "chroma": "chroma://localhost",
         "pgvector": "postgresql://localhost/polyvec",
+        "qdrant": "qdrant://localhost",
     }
     return urls[backend]
 

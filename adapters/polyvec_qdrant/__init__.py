@@ -11,7 +11,7 @@ PLUGIN: Final = AdapterPlugin(
     backend="qdrant",
     schemes=("qdrant",),
     config=QdrantConfig,
-    module=None,  # only the configuration exists yet
+    module="polyvec_qdrant.adapter",
     extra="qdrant",
     packages=("qdrant_client",),
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from polyvec.config import secret_from_environment
-from polyvec.config_types import Port, Secret, Text
+from polyvec.config_types import Flag, Port, Secret, Text
 from polyvec.places import EmbeddedOrServer, refuse_user
 
 if TYPE_CHECKING:
@@ -33,11 +33,15 @@ class QdrantConfig(EmbeddedOrServer, frozen=True):
         `QDRANT_API_KEY` unless given. Of use to a server only.
     prefix
         Path before every REST path, for a server behind a proxy; the path of the URL.
+    on_disk
+        New collections keep vectors and payloads on the disk of the server.
+    quantization
+        New collections search by `"int8"` or `"binary"` vectors; scores are those of the full ones.
     """
 
     placed: ClassVar[frozenset[str]] = EmbeddedOrServer.placed | {"prefix"}
     server_only: ClassVar[frozenset[str]] = frozenset(
-        {"port", "tls", "grpc_port", "api_key", "prefix"}
+        {"port", "tls", "grpc_port", "api_key", "prefix", "on_disk", "quantization"}
     )
 
     backend: Literal["qdrant"] = "qdrant"
@@ -45,6 +49,8 @@ class QdrantConfig(EmbeddedOrServer, frozen=True):
     grpc_port: Port | None = None
     api_key: Secret | None = Field(default_factory=_key)
     prefix: Text | None = None
+    on_disk: Flag = False
+    quantization: Literal["int8", "binary"] | None = None
 
     @classmethod
     def place_of(cls, url: StoreUrl) -> dict[str, object]:

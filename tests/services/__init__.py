@@ -26,6 +26,7 @@ import pytest
 MODULES: Final = {
     "chroma": "tests.services.chroma",
     "pgvector": "tests.services.pgvector",
+    "qdrant": "tests.services.qdrant",
 }
 """Backend to the module that starts it."""
 
@@ -47,6 +48,11 @@ class Server(ABC):
     @abstractmethod
     def through(self, host: str, port: int) -> str:
         """Return the URL that leads to this server by way of a proxy."""
+
+    @property
+    def networked(self) -> bool:
+        """Whether it is a server that several clients reach, and not a library in this process."""
+        return True
 
     @property
     def mortal(self) -> bool:

@@ -9,6 +9,7 @@ own. Names are unique per run, so runs against one server do not meet.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 VISIBLE_WITHIN_S: Final = 60.0
 ALL: Final = ("vector", "metadata", "text")
+MOST_SPACES: Final = 60
+"""Namespaces made in one pooled collection before it is retired. Some stores keep what was deleted
+(local Qdrant looks at it in every filter), others lose records as they are rewritten (Chroma)."""
+
 EVERYTHING: Final = 1000
 """More than any namespace of the suite holds, and allowed as `top_k` nearly everywhere."""
 
@@ -69,8 +74,9 @@ class Pool:
         self.url = url
         self.sharing = sharing
         self.store: VectorStore = polyvec.connect(url)
-        self._names: dict[Shape, str] = {}
-        self._opened: dict[tuple[Shape, Any], Collection[Any]] = {}
+        self._names: dict[tuple[Shape, bool], str] = {}
+        self._opened: dict[tuple[Shape, bool, Any], Collection[Any]] = {}
+        self.made: Counter[Shape] = Counter()
         self._ready: set[str] = set()
         self.kept: dict[str, Collection[Any]] = {}
 
@@ -80,23 +86,37 @@ class Pool:
             self.store.ping()
             self._ready.add("ping")
 
-    def collection(self, shape: Shape, metadata: Any = None) -> Collection[Any]:
-        """Return the pooled collection of a shape, created when first asked for."""
-        key = (shape, metadata)
+    def collection(
+        self, shape: Shape, metadata: Any = None, *, kept: bool = False
+    ) -> Collection[Any]:
+        """Return the pooled collection of a shape, created when first asked for.
+
+        What is kept for the whole run has a collection of its own, which is never retired.
+        """
+        key, place = (shape, kept, metadata), (shape, kept)
         if key in self._opened:
             return self._opened[key]
-        if shape not in self._names:
+        if place not in self._names:
             name = fresh_name()
             self.store.create_collection(
                 name, dimension=shape.dimension, metric=shape.metric, index=shape.index
             )
-            self._names[shape] = name
+            self._names[place] = name
         if metadata is None:
-            opened = self.store.collection(self._names[shape])
+            opened = self.store.collection(self._names[place])
         else:
-            opened = self.store.collection(self._names[shape], metadata=metadata)
+            opened = self.store.collection(self._names[place], metadata=metadata)
         self._opened[key] = opened
         return opened
+
+    def retire(self) -> None:
+        """Drop the pooled collections in which many namespaces were made; between tests."""
+        for shape in [shape for shape, made in self.made.items() if made > MOST_SPACES]:
+            del self.made[shape]
+            name = self._names.pop((shape, False))
+            for key in [key for key in self._opened if key[:2] == (shape, False)]:
+                del self._opened[key]
+            self.store.drop_collection(name, missing_ok=True)
 
     def reopen(self) -> VectorStore:
         """Close the store and connect again, as another process would; return the new one."""
@@ -174,6 +194,7 @@ class Lab:
         """Return a fresh namespace of a pooled collection."""
         shape = Shape(dimension, metric or self.metric, index)
         base = self.pool.collection(shape, metadata)
+        self.pool.made[shape] += 1
         name = fresh_name("ns") if name is None else name
         space = base.namespace(name)
         self._spaces.append((name, space))
@@ -192,7 +213,7 @@ class Lab:
     def kept(self, label: str, rows: Rows) -> Collection[Any]:
         """Return a namespace with the rows that is written once for the run; only read it."""
         if label not in self.pool.kept:
-            base = self.pool.collection(Shape(DIMENSION, self.metric, None))
+            base = self.pool.collection(Shape(DIMENSION, self.metric, None), kept=True)
             space = base.namespace(fresh_name(label))
             self.write(space, rows)
             self.pool.kept[label] = space
@@ -293,3 +314,4 @@ class Lab:
             self.store.drop_collection(name, missing_ok=True)
         for _, space in self._spaces:
             space.clear()
+        self.pool.retire()

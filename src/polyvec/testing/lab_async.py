@@ -8,6 +8,7 @@ own. Names are unique per run, so runs against one server do not meet.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 VISIBLE_WITHIN_S: Final = 60.0
 ALL: Final = ("vector", "metadata", "text")
+MOST_SPACES: Final = 60
+"""Namespaces made in one pooled collection before it is retired. Some stores keep what was deleted
+(local Qdrant looks at it in every filter), others lose records as they are rewritten (Chroma)."""
+
 EVERYTHING: Final = 1000
 """More than any namespace of the suite holds, and allowed as `top_k` nearly everywhere."""
 
@@ -68,8 +73,9 @@ class AsyncPool:
         self.url = url
         self.sharing = sharing
         self.store: AsyncVectorStore = polyvec.connect_async(url)
-        self._names: dict[Shape, str] = {}
-        self._opened: dict[tuple[Shape, Any], AsyncCollection[Any]] = {}
+        self._names: dict[tuple[Shape, bool], str] = {}
+        self._opened: dict[tuple[Shape, bool, Any], AsyncCollection[Any]] = {}
+        self.made: Counter[Shape] = Counter()
         self._ready: set[str] = set()
         self.kept: dict[str, AsyncCollection[Any]] = {}
 
@@ -79,23 +85,37 @@ class AsyncPool:
             await self.store.ping()
             self._ready.add("ping")
 
-    async def collection(self, shape: Shape, metadata: Any = None) -> AsyncCollection[Any]:
-        """Return the pooled collection of a shape, created when first asked for."""
-        key = (shape, metadata)
+    async def collection(
+        self, shape: Shape, metadata: Any = None, *, kept: bool = False
+    ) -> AsyncCollection[Any]:
+        """Return the pooled collection of a shape, created when first asked for.
+
+        What is kept for the whole run has a collection of its own, which is never retired.
+        """
+        key, place = (shape, kept, metadata), (shape, kept)
         if key in self._opened:
             return self._opened[key]
-        if shape not in self._names:
+        if place not in self._names:
             name = fresh_name()
             await self.store.create_collection(
                 name, dimension=shape.dimension, metric=shape.metric, index=shape.index
             )
-            self._names[shape] = name
+            self._names[place] = name
         if metadata is None:
-            opened = await self.store.collection(self._names[shape])
+            opened = await self.store.collection(self._names[place])
         else:
-            opened = await self.store.collection(self._names[shape], metadata=metadata)
+            opened = await self.store.collection(self._names[place], metadata=metadata)
         self._opened[key] = opened
         return opened
+
+    async def retire(self) -> None:
+        """Drop the pooled collections in which many namespaces were made; between tests."""
+        for shape in [shape for shape, made in self.made.items() if made > MOST_SPACES]:
+            del self.made[shape]
+            name = self._names.pop((shape, False))
+            for key in [key for key in self._opened if key[:2] == (shape, False)]:
+                del self._opened[key]
+            await self.store.drop_collection(name, missing_ok=True)
 
     async def reopen(self) -> AsyncVectorStore:
         """Close the store and connect again, as another process would; return the new one."""
@@ -173,6 +193,7 @@ class AsyncLab:
         """Return a fresh namespace of a pooled collection."""
         shape = Shape(dimension, metric or self.metric, index)
         base = await self.pool.collection(shape, metadata)
+        self.pool.made[shape] += 1
         name = fresh_name("ns") if name is None else name
         space = base.namespace(name)
         self._spaces.append((name, space))
@@ -191,7 +212,7 @@ class AsyncLab:
     async def kept(self, label: str, rows: Rows) -> AsyncCollection[Any]:
         """Return a namespace with the rows that is written once for the run; only read it."""
         if label not in self.pool.kept:
-            base = await self.pool.collection(Shape(DIMENSION, self.metric, None))
+            base = await self.pool.collection(Shape(DIMENSION, self.metric, None), kept=True)
             space = base.namespace(fresh_name(label))
             await self.write(space, rows)
             self.pool.kept[label] = space
@@ -294,3 +315,4 @@ class AsyncLab:
             await self.store.drop_collection(name, missing_ok=True)
         for _, space in self._spaces:
             await space.clear()
+        await self.pool.retire()

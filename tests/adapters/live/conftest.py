@@ -31,6 +31,14 @@ def running(backend: str) -> Server:
 
 
 @pytest.fixture
+def networked(running: Server) -> Server:
+    """Return the backend's server; skip where a library in this process stands in for one."""
+    if not running.networked:
+        pytest.skip(f"needs a server, not {running.what}")
+    return running
+
+
+@pytest.fixture
 def store(running: Server) -> Iterator[VectorStore]:
     """Yield a store on the server."""
     with polyvec.connect(running.url) as opened:

@@ -55,12 +55,12 @@ def test_threads(collection: Collection[dict[str, Any]]) -> None:
 
 
 def test_tasks(
-    collection: Collection[dict[str, Any]], running: Server, loop: asyncio.Runner
+    collection: Collection[dict[str, Any]], networked: Server, loop: asyncio.Runner
 ) -> None:
     name = collection.describe().name
 
     async def everything() -> None:
-        async with polyvec.connect_async(running.url) as store:
+        async with polyvec.connect_async(networked.url) as store:
             theirs = await store.collection(name)
 
             async def work(at: int) -> None:
@@ -96,8 +96,8 @@ def test_fork_is_told(collection: Collection[dict[str, Any]]) -> None:
     assert collection.count() == 0  # and the parent's connections are as they were
 
 
-def test_another_loop_is_told(running: Server) -> None:
-    store = polyvec.connect_async(running.url)
+def test_another_loop_is_told(networked: Server) -> None:
+    store = polyvec.connect_async(networked.url)
     with asyncio.Runner() as first, asyncio.Runner() as second:
         first.run(store.ping())
         with pytest.raises(ClosedError, match="another event loop"):

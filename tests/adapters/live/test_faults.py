@@ -33,16 +33,16 @@ IDS: Final = [f"r{at:05}" for at in range(COUNT)]
 
 
 @pytest.fixture
-def proxy(running: Server) -> Iterator[Proxy]:
+def proxy(networked: Server) -> Iterator[Proxy]:
     """Yield a proxy in front of the server."""
-    with Proxy(running.address) as made:
+    with Proxy(networked.address) as made:
         yield made
 
 
 @pytest.fixture
-def proxied(running: Server, proxy: Proxy) -> Iterator[VectorStore]:
+def proxied(networked: Server, proxy: Proxy) -> Iterator[VectorStore]:
     """Yield a store that reaches the server through the proxy, and does not repeat calls."""
-    config = polyvec.connect(running.through(*proxy.address)).config
+    config = polyvec.connect(networked.through(*proxy.address)).config
     once = config.model_copy(update={"max_attempts": 1})
     with polyvec.connect(once) as store:
         yield store
@@ -79,8 +79,8 @@ def test_refused_later(proxied: VectorStore, proxy: Proxy) -> None:
     proxied.ping()
 
 
-def test_repeated_calls_outlast_a_reset(running: Server, proxy: Proxy, wide: str) -> None:
-    with polyvec.connect(running.through(*proxy.address)) as store:
+def test_repeated_calls_outlast_a_reset(networked: Server, proxy: Proxy, wide: str) -> None:
+    with polyvec.connect(networked.through(*proxy.address)) as store:
         target = store.collection(wide)
         for at in range(5):
             proxy.reset_after(1 if at % 2 else 100_000)
@@ -120,9 +120,9 @@ def test_stalled(proxied: VectorStore, proxy: Proxy, wide: str) -> None:
     assert target.count() == COUNT
 
 
-def test_stalled_tasks(running: Server, proxy: Proxy, wide: str, loop: asyncio.Runner) -> None:
+def test_stalled_tasks(networked: Server, proxy: Proxy, wide: str, loop: asyncio.Runner) -> None:
     async def work() -> float:
-        async with polyvec.connect_async(running.through(*proxy.address)) as store:
+        async with polyvec.connect_async(networked.through(*proxy.address)) as store:
             target = await store.collection(wide)
             proxy.become(Mode.STALL)
             started = time.monotonic()
@@ -136,8 +136,8 @@ def test_stalled_tasks(running: Server, proxy: Proxy, wide: str, loop: asyncio.R
     assert loop.run(work()) < DEADLINE_S + GRACE_S
 
 
-def test_killed_in_an_upsert(running: Server, store: VectorStore, wide: str) -> None:
-    if not running.mortal:
+def test_killed_in_an_upsert(networked: Server, store: VectorStore, wide: str) -> None:
+    if not networked.mortal:
         pytest.skip("this server is not ours to kill")
     target = store.collection(wide)
     target.upsert(ids=["before"], vectors=block()[:1], metadata=[{"kept": True}])
@@ -159,9 +159,9 @@ def test_killed_in_an_upsert(running: Server, store: VectorStore, wide: str) -> 
         thread = threading.Thread(target=keep_writing)
         thread.start()
         assert written.wait(60)
-        running.kill()
+        networked.kill()
         thread.join(60)
-        running.restart()
+        networked.restart()
     assert not thread.is_alive()
     assert isinstance(failures[0], StoreError)
     assert failures[0].retryable
@@ -175,10 +175,10 @@ def test_killed_in_an_upsert(running: Server, store: VectorStore, wide: str) -> 
 
 
 def test_pool_is_shared_by_more_callers_than_it_has(
-    running: Server, collection: Collection[dict[str, Any]]
+    networked: Server, collection: Collection[dict[str, Any]]
 ) -> None:
     name = collection.describe().name
-    config = polyvec.connect(running.url).config.model_copy(update={"max_concurrency": 2})
+    config = polyvec.connect(networked.url).config.model_copy(update={"max_concurrency": 2})
     with polyvec.connect(config) as narrow:
         target = narrow.collection(name)
         threads = [threading.Thread(target=target.count) for _ in range(30)]

@@ -1,0 +1,150 @@
+r"""The layout of a record in a collection of ours, version 1. Pure.
+
+    {"category": "billing", "price": 9.5, "at": "2024-06-01T12:00:00+05:30",   the user's
+     "_polyvec_ns": "", "_polyvec_id": "doc_1", "_polyvec_text": "…",
+     "_polyvec_norm": 3.2,         length of the vector: Qdrant keeps unit vectors for cosine
+     "_polyvec_vector": "…",       base64, where unit length would cost the vector digits
+     "_polyvec_terms": ["?category:s", "=category:sbilling", "=price:n9.5", "@tags:sred"],
+     "_polyvec_order": {"category": 111458613732480},
+     "_polyvec_json": "{…}"}       top-level values that JSON in Qdrant does not keep
+
+A term says which class a field has (`?path:class`), what it equals (`=path:value`), or what its
+list contains (`@path:value`). One keyword index over the terms decides every filter but orderings,
+for any key and any class, whatever other indexes there are. Strings are ordered by the first six
+bytes of their UTF-8 as one int; numbers and datetimes by the natural field, or, where Qdrant
+cannot hold or name them, by a pair of ints.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, cast
+
+from polyvec.operands import instant_us
+
+if TYPE_CHECKING:
+    from polyvec.paths import Path
+
+NS: Final = "_polyvec_ns"
+ID: Final = "_polyvec_id"
+TEXT: Final = "_polyvec_text"
+NORM: Final = "_polyvec_norm"
+EXACT: Final = "_polyvec_vector"
+TERMS: Final = "_polyvec_terms"
+ORDER: Final = "_polyvec_order"
+JSON: Final = "_polyvec_json"
+RESERVED: Final = "_polyvec"
+
+LONGEST_TERM: Final = 200
+"""Characters of a value that stand in its term; longer ones are hashed."""
+
+CLASSES: Final = "bnNsdDlo"
+"""Bool, number, string, datetime, list, object; N and D can be compared by the pair only."""
+
+FIRST_DAY: Final = datetime(1, 1, 1, tzinfo=UTC)
+LAST_DAY: Final = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+"""Qdrant compares datetimes from the first to the last of these."""
+
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def class_of(value: object) -> str:
+    """Return the class of a value that is not None."""
+    match value:
+        case bool():
+            return "b"
+        case int() | float():
+            return "n"
+        case str():
+            return "s"
+        case datetime():
+            return "d"
+        case list() | tuple():
+            return "l"
+        case _:
+            return "o"
+
+
+def micros(moment: datetime) -> int:
+    """Return the microseconds of an aware datetime since the year 1."""
+    value = instant_us(moment)
+    assert value is not None, "the core lets no naive datetime through"
+    return value
+
+
+def canon(value: object) -> str:
+    """Return a text that two values share exactly when polyvec takes them for equal."""
+    match value:
+        case None:
+            return "z"
+        case bool():
+            return f"b{int(value)}"
+        case int():
+            return f"n{value}"
+        case float():
+            return f"n{int(value)}" if value.is_integer() else f"n{value!r}"
+        case str():
+            return f"s{value}"
+        case datetime():
+            return f"d{micros(value)}"
+        case _:
+            # One dumps: a text in a text would double its escapes at every level.
+            return class_of(value) + json.dumps(_shape(value), ensure_ascii=False)
+
+
+def _shape(value: object) -> object:
+    match value:
+        case list() | tuple():
+            return [_shape(item) for item in cast("list[object]", value)]
+        case dict():
+            pairs = sorted(cast("dict[str, object]", value).items())
+            return {key: _shape(item) for key, item in pairs if item is not None}
+        case _:
+            return canon(value)
+
+
+def spell(path: Path) -> str:
+    """Return a path as one text; different paths, different texts."""
+    return ".".join(re.sub(r"([\\.:])", r"\\\1", key) for key in path)
+
+
+def term(kind: str, path: Path, rest: str) -> str:
+    """Return a term; the first colon that no backslash stands before ends the path."""
+    if len(rest) > LONGEST_TERM:
+        rest = f"#{rest[0]}{hashlib.sha256(rest.encode()).hexdigest()}"
+    return f"{kind}{spell(path)}:{rest}"
+
+
+def natural_key(path: Path) -> str | None:
+    """Return the path as Qdrant writes it, None where it cannot name it.
+
+    Quoted keys hold anything but a double quote and a backslash (measured, 1.18.3).
+    """
+    if any('"' in key or "\\" in key for key in path):
+        return None
+    return ".".join(key if _BARE.fullmatch(key) else f'"{key}"' for key in path)
+
+
+def order_field(path: Path) -> str:
+    """Return the key below `_polyvec_order` for a path."""
+    text = spell(path)
+    if '"' in text or "\\" in text:
+        return "#" + hashlib.sha256(text.encode()).hexdigest()[:32]
+    return text
+
+
+def order_key(path: Path) -> str:
+    """Return the order of a path as Qdrant names it."""
+    return f'{ORDER}."{order_field(path)}"'
+
+
+def point_id(namespace: str, record_id: str) -> str:
+    """Return the UUID of a record: 122 bits of a hash of namespace and id."""
+    text = json.dumps([namespace, record_id])
+    digest = bytearray(hashlib.sha256(text.encode()).digest()[:16])
+    digest[6], digest[8] = digest[6] & 0x0F | 0x80, digest[8] & 0x3F | 0x80
+    return str(uuid.UUID(bytes=bytes(digest)))
