@@ -8,6 +8,7 @@ several reads, as an eventual store does.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +19,7 @@ from polyvec import registry
 from polyvec.bounds import UNKNOWN, Bounds
 from polyvec.capabilities import Capabilities, Consistency, Feature, Limits, UpdateAtomicity
 from polyvec.config import StoreConfig
+from polyvec.errors import CollectionNotFoundError
 from polyvec.memory.capabilities import CAPABILITIES
 from polyvec.memory.store import MemoryAdapter
 from polyvec.registry import AdapterPlugin
@@ -109,7 +111,9 @@ class LateAdapter(MemoryAdapter):
         with self._queueing:
             self._ticks += 1
             while self._queue and self._queue[0][0] <= self._ticks:
-                self._queue.pop(0)[1]()
+                # A write that comes late finds that its collection was dropped: it is void.
+                with suppress(CollectionNotFoundError):
+                    self._queue.pop(0)[1]()
 
     def upsert(self, target: Target, batch: RecordBatch, *, timeout_s: float | None) -> None:
         self._later(super().upsert, target, batch)
