@@ -178,7 +178,7 @@ class Pair:
             before=self.anew,
         )
         yield Case(
-            "upsert, 10,000 x 384 new",
+            f"upsert, 10,000 x 384 new, {LARGE} rounds",
             lambda: self.write(data),
             lambda: self.hand.upsert(data),
             1.05,
