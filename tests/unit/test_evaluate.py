@@ -226,7 +226,9 @@ def test_why_is_as_small_as_can_be() -> None:
 
 @pytest.mark.parametrize("strategy", [filters(), leaves()], ids=["filters", "leaves"])
 def test_the_strategies_reach_both_answers(strategy: SearchStrategy[Filter]) -> None:
-    # One fixed run: a share of random examples would fail now and then.
+    # One fixed run: a share of random examples would fail now and then. Hypothesis also draws
+    # constants that it finds in the modules a run has loaded, so the share differs from run to run
+    # (0.135 to 0.2 was seen); what matters is that neither answer is rare.
     found: list[int] = []
 
     @settings(max_examples=600, derandomize=True, database=None, deadline=None)
@@ -235,7 +237,7 @@ def test_the_strategies_reach_both_answers(strategy: SearchStrategy[Filter]) -> 
         found.append(matches(filter, record))
 
     count()
-    assert 0.15 * len(found) <= sum(found) <= 0.85 * len(found)
+    assert 0.05 * len(found) <= sum(found) <= 0.95 * len(found)
 
 
 def test_a_long_chain_is_evaluated_flat_or_nested() -> None:
