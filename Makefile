@@ -13,7 +13,7 @@ STAMP := .venv/.installed-$(VERSION)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types generated docs format bench bench-adapters mutants soak lock clean
+.PHONY: help demo test check lint types generated docs format bench bench-adapters mutants soak test-migrate-matrix chaos-migrate bench-migrate lock clean
 
 help: ## list the targets
 	@echo "make TARGET [PYTHON=$(PYTHON)]"
@@ -31,6 +31,7 @@ demo: $(STAMP) ## show polyvec on 2,000 real records (STORE=url for another stor
 	@$(BIN)/polyvec demo $(STORE)
 
 test: check ## check, then run all tests (JOBS=2, PYTEST_ARGS=...)
+	@$(BIN)/python -m tests.services.weaviate # builds a server once, which takes minutes
 	@$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
 check: lint types generated docs ## lint, format, types, generated files, documentation
@@ -72,11 +73,20 @@ mutants: $(STAMP) ## measure the conformance suite by seeded faults
 soak: $(STAMP) ## a million random operations against a model
 	@$(BIN)/python tests/soak.py
 
+test-migrate-matrix: $(STAMP) ## move 2,000 records from every store to every other and back
+	@PYTHONPATH=. $(BIN)/python -m tests.migrate.there_and_back --write
+
+chaos-migrate: $(STAMP) ## kill a migration 20 times and its target 5 times, then compare
+	@PYTHONPATH=. $(BIN)/python -m tests.migrate.chaos --write
+
+bench-migrate: $(STAMP) ## measure migrations against reading and writing alone
+	@PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_migrate.py --write
+
 lock: $(STAMP) ## write requirements/dev.txt (LOCK_ARGS=--upgrade for newer versions)
 	@UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 		$${PIP_INDEX_URL:+--default-index "$$PIP_INDEX_URL"} $(LOCK_ARGS) \
-		--extra testing --extra pgvector --extra chroma --extra qdrant --group dev --output-file requirements/dev.txt pyproject.toml
+		--extra testing --extra pgvector --extra chroma --extra qdrant --extra pinecone --extra serve --extra weaviate --extra milvus --extra hnsw --group dev --output-file requirements/dev.txt pyproject.toml
 
 clean: ## remove what the other targets made, .venv too
 	@rm -rf .venv build dist site reports .coverage* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
