@@ -3,11 +3,12 @@
 The same code gives the same answers on every backend; see `connect`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from polyvec._version import __version__
 from polyvec.answers import Explanation, Why
 from polyvec.capabilities import Capabilities, Consistency, Feature, Limits
 from polyvec.collection import Collection
-from polyvec.collection_async import AsyncCollection
 from polyvec.config import StoreConfig
 from polyvec.errors import (
     AccessError,
@@ -20,6 +21,7 @@ from polyvec.errors import (
     FilterError,
     InvalidRecordError,
     InvalidRequestError,
+    MigrationError,
     MissingDependencyError,
     NotIncludedError,
     NotSupportedError,
@@ -36,8 +38,12 @@ from polyvec.metadata import Metadata
 from polyvec.records import Hit, RecordBatch, VectorRecord
 from polyvec.schema import HNSW, IVF, CollectionInfo, Flat, NativeLayout
 from polyvec.store import VectorStore, connect
-from polyvec.store_async import AsyncVectorStore, connect_async
 from polyvec.types import Metric
+
+if TYPE_CHECKING:
+    from polyvec.collection_async import AsyncCollection
+    from polyvec.migrate.migration import migrate
+    from polyvec.store_async import AsyncVectorStore, connect_async
 
 __all__ = [
     "HNSW",
@@ -68,6 +74,7 @@ __all__ = [
     "Limits",
     "Metadata",
     "Metric",
+    "MigrationError",
     "MissingDependencyError",
     "NativeLayout",
     "Not",
@@ -89,4 +96,30 @@ __all__ = [
     "__version__",
     "connect",
     "connect_async",
+    "migrate",
 ]
+
+
+# A program without an event loop does not pay for asyncio, a third of the whole import.
+_LATER = {
+    "AsyncCollection": "polyvec.collection_async",
+    "AsyncVectorStore": "polyvec.store_async",
+    "connect_async": "polyvec.store_async",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what few programs need when it is first asked for; `migrate` is a package to call."""
+    from importlib import import_module
+
+    if name == "migrate":
+        return import_module("polyvec.migrate")
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """Name these too."""
+    return sorted({*globals(), *__all__})

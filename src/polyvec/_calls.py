@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from polyvec import _runtime
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from polyvec.deadline import Deadline
 
 T = TypeVar("T")
-logger = logging.getLogger("polyvec")
 
 FIRST_WAIT_S: Final = 0.1
 LONGEST_WAIT_S: Final = 10.0
@@ -159,5 +157,9 @@ def _is_retryable(exc: BaseException) -> bool:
 
 
 def _log_retry(state: RetryCallState) -> None:
+    import logging  # a tenth of the whole import, for what seldom happens
+
     exc = None if state.outcome is None else state.outcome.exception()
-    logger.info("attempt %d failed, trying again: %s", state.attempt_number, exc)
+    logging.getLogger("polyvec").info(
+        "attempt %d failed, trying again: %s", state.attempt_number, exc
+    )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from polyvec._scope import Scope
     from polyvec.filters import Filter
+    from polyvec.primitives import KeyRange
     from polyvec.records import RecordBatch, VectorRecord
     from polyvec.types import Include
 
@@ -86,6 +87,7 @@ class ReadVerbs(Bound[M]):
         batch_size: int = 1000,
         after: str | None = None,
         include: Sequence[Include] = DEFAULT,
+        span: KeyRange | None = None,
         consistency: str | None = None,
         timeout_s: float | None = None,
     ) -> Iterator[RecordBatch]:
@@ -104,6 +106,8 @@ class ReadVerbs(Bound[M]):
             The cursor of a batch of the same scan, from any process: continue behind it.
         include
             Columns: any of `"metadata"`, `"text"`, `"vector"`.
+        span
+            One of `ranges`: the records in it alone; None for all of them.
         consistency
             `"strong"`, or None for the backend's default.
         timeout_s
@@ -120,7 +124,16 @@ class ReadVerbs(Bound[M]):
             _checks.check_columns(include),
         )
         _cursor.decode(after, scope.place, _cursor.fingerprint(where))
-        return _reads.scan(scope, where, size, after, columns)
+        return _reads.scan(scope, where, size, after, columns, span)
+
+    def ranges(self, parts: int, *, timeout_s: float | None = None) -> list[KeyRange]:
+        """Cut this namespace into about `parts` ranges, to scan side by side.
+
+        Half-open, disjoint, in the server's own key order; together they cover the whole
+        key space, also for records that come later. One range where the store cannot cut.
+        """
+        scope, wanted = self._scope(timeout_s), _checks.check_int(parts, "parts", 1)
+        return self._attempt(scope, lambda: _reads.ranges(scope, wanted))
 
     def namespaces(self, *, timeout_s: float | None = None) -> dict[str, int]:
         """Return each namespace of the collection that holds a record, with its count."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from polyvec._scope_async import AsyncScope
     from polyvec.filters import Filter
+    from polyvec.primitives import KeyRange
     from polyvec.records import RecordBatch, VectorRecord
     from polyvec.types import Include
 
@@ -85,6 +86,7 @@ class AsyncReadVerbs(AsyncBound[M]):
         batch_size: int = 1000,
         after: str | None = None,
         include: Sequence[Include] = DEFAULT,
+        span: KeyRange | None = None,
         consistency: str | None = None,
         timeout_s: float | None = None,
     ) -> AsyncIterator[RecordBatch]:
@@ -103,6 +105,8 @@ class AsyncReadVerbs(AsyncBound[M]):
             The cursor of a batch of the same scan, from any process: continue behind it.
         include
             Columns: any of `"metadata"`, `"text"`, `"vector"`.
+        span
+            One of `ranges`: the records in it alone; None for all of them.
         consistency
             `"strong"`, or None for the backend's default.
         timeout_s
@@ -119,7 +123,16 @@ class AsyncReadVerbs(AsyncBound[M]):
             _checks.check_columns(include),
         )
         _cursor.decode(after, scope.place, _cursor.fingerprint(where))
-        return _reads_async.scan(scope, where, size, after, columns)
+        return _reads_async.scan(scope, where, size, after, columns, span)
+
+    async def ranges(self, parts: int, *, timeout_s: float | None = None) -> list[KeyRange]:
+        """Cut this namespace into about `parts` ranges, to scan side by side.
+
+        Half-open, disjoint, in the server's own key order; together they cover the whole
+        key space, also for records that come later. One range where the store cannot cut.
+        """
+        scope, wanted = self._scope(timeout_s), _checks.check_int(parts, "parts", 1)
+        return await self._attempt(scope, lambda: _reads_async.ranges(scope, wanted))
 
     async def namespaces(self, *, timeout_s: float | None = None) -> dict[str, int]:
         """Return each namespace of the collection that holds a record, with its count."""

@@ -14,7 +14,7 @@ from polyvec.bounds import ALL, NONE, uncertain
 from polyvec.capabilities import Consistency, Feature
 from polyvec.errors import DeadlineError
 from polyvec.evaluate import compile_predicate
-from polyvec.primitives import ScanPage, StaleLayout
+from polyvec.primitives import KeyRange, ScanPage, StaleLayout
 from polyvec.records import RecordBatch, concat
 from polyvec.scoring import exact_scores
 from polyvec.types import METADATA, NO_COLUMNS, VECTOR
@@ -80,6 +80,7 @@ def scan(
     batch_size: int,
     after: str | None,
     columns: Columns,
+    span: KeyRange | None = None,
 ) -> Iterator[RecordBatch]:
     """Yield batches of records that match, each with the cursor behind it."""
     fingerprint = _cursor.fingerprint(where)
@@ -89,7 +90,8 @@ def scan(
     position, times = start.position, 0
     while True:
         try:
-            for page in _matching_pages(scope, where, batch_size, position, columns):
+            pages = _matching_pages(scope, where, batch_size, position, columns, span)
+            for page in pages:
                 position, times = page.cursor, 0
                 if len(page.batch):
                     cursor = _cursor.encode(position, scope.place, fingerprint)
@@ -101,13 +103,19 @@ def scan(
 
 
 def _matching_pages(
-    scope: Scope, where: Filter | None, limit: int, after: str | None, columns: Columns
+    scope: Scope,
+    where: Filter | None,
+    limit: int,
+    after: str | None,
+    columns: Columns,
+    span: KeyRange | None,
 ) -> Iterator[ScanPage]:
     """Yield every page, reduced to the records that match; some become empty."""
     compiled = scope.compile(where)
     predicate = None if compiled.residual is None else compile_predicate(compiled.residual)
     fetched = columns if predicate is None else columns | METADATA
-    for page in scope.pages(compiled.bounds.upper, fetched, limit=limit, after=after):
+    upper = compiled.bounds.upper
+    for page in scope.pages(upper, fetched, limit=limit, span=span, after=after):
         if predicate is None:
             yield page
         else:
@@ -117,6 +125,13 @@ def _matching_pages(
 
 def _with_cursor(batch: RecordBatch, cursor: str) -> RecordBatch:
     return RecordBatch(batch.ids, batch.vectors, batch.metadata, batch.texts, batch.present, cursor)
+
+
+def ranges(scope: Scope, parts: int) -> list[KeyRange]:
+    """Cut the key space of a namespace, or return it whole where the store cannot."""
+    if parts == 1 or Feature.SPLIT not in scope.capabilities.features:
+        return [KeyRange()]
+    return scope.run("split", scope.adapter.split, parts)
 
 
 def matching_ids(scope: Scope, where: Filter | None) -> Iterator[list[str]]:
@@ -142,9 +157,12 @@ def wait_until_visible(scope: Scope, ids: Sequence[str], *, absent: bool) -> Non
     """
     waiting = wanted = unique(ids)
     pause_s = FIRST_POLL_S
+    settled: frozenset[str] | None = None
     while True:
         try:
-            waiting = _unsettled(scope, waiting, absent=absent)
+            if settled is None:
+                settled = settle(scope, wanted)
+            waiting = _unsettled(scope, waiting, settled, absent=absent)
             if not waiting:
                 return
             left_s = scope.deadline.left()
@@ -160,15 +178,30 @@ def wait_until_visible(scope: Scope, ids: Sequence[str], *, absent: bool) -> Non
         pause_s = min(2 * pause_s, LONGEST_POLL_S)
 
 
-def _unsettled(scope: Scope, ids: Sequence[str], *, absent: bool) -> list[str]:
+def settle(scope: Scope, ids: Sequence[str]) -> frozenset[str]:
+    """Wait until this store's own writes are seen, where the backend tells how far it is.
+
+    Returns those of the ids that searches are known to find.
+    """
+    if scope.capabilities.consistency is not Consistency.EVENTUAL:
+        return frozenset()
+    return frozenset(scope.run("settle", scope.adapter.settle, ids))
+
+
+def _unsettled(
+    scope: Scope, ids: Sequence[str], settled: frozenset[str], *, absent: bool
+) -> list[str]:
     """Return the ids that are not yet as they should be."""
     eventual = scope.capabilities.consistency is Consistency.EVENTUAL
-    batch = get(scope, ids, VECTOR if eventual else NO_COLUMNS)
+    searched = eventual and not absent and not settled.issuperset(ids)
+    batch = get(scope, ids, VECTOR if searched else NO_COLUMNS)
     there = set(batch.ids)
     if absent:
         return [record_id for record_id in ids if record_id in there]
-    if eventual and len(batch):
-        there &= _queryable(scope, batch)
+    if searched and len(batch):
+        rows = [row for row, record_id in enumerate(batch.ids) if record_id not in settled]
+        found = _queryable(scope, batch.take(rows)) if rows else set[str]()
+        there &= found | settled
     return [record_id for record_id in ids if record_id not in there]
 
 

@@ -13,7 +13,7 @@ from polyvec.bounds import ALL, NONE, uncertain
 from polyvec.capabilities import Consistency, Feature
 from polyvec.errors import DeadlineError
 from polyvec.evaluate import compile_predicate
-from polyvec.primitives import ScanPage, StaleLayout
+from polyvec.primitives import KeyRange, ScanPage, StaleLayout
 from polyvec.records import RecordBatch, concat
 from polyvec.scoring import exact_scores
 from polyvec.types import METADATA, NO_COLUMNS, VECTOR
@@ -79,6 +79,7 @@ async def scan(
     batch_size: int,
     after: str | None,
     columns: Columns,
+    span: KeyRange | None = None,
 ) -> AsyncIterator[RecordBatch]:
     """Yield batches of records that match, each with the cursor behind it."""
     fingerprint = _cursor.fingerprint(where)
@@ -88,7 +89,8 @@ async def scan(
     position, times = start.position, 0
     while True:
         try:
-            async for page in _matching_pages(scope, where, batch_size, position, columns):
+            pages = _matching_pages(scope, where, batch_size, position, columns, span)
+            async for page in pages:
                 position, times = page.cursor, 0
                 if len(page.batch):
                     cursor = _cursor.encode(position, scope.place, fingerprint)
@@ -100,13 +102,19 @@ async def scan(
 
 
 async def _matching_pages(
-    scope: AsyncScope, where: Filter | None, limit: int, after: str | None, columns: Columns
+    scope: AsyncScope,
+    where: Filter | None,
+    limit: int,
+    after: str | None,
+    columns: Columns,
+    span: KeyRange | None,
 ) -> AsyncIterator[ScanPage]:
     """Yield every page, reduced to the records that match; some become empty."""
     compiled = await scope.compile(where)
     predicate = None if compiled.residual is None else compile_predicate(compiled.residual)
     fetched = columns if predicate is None else columns | METADATA
-    async for page in scope.pages(compiled.bounds.upper, fetched, limit=limit, after=after):
+    upper = compiled.bounds.upper
+    async for page in scope.pages(upper, fetched, limit=limit, span=span, after=after):
         if predicate is None:
             yield page
         else:
@@ -116,6 +124,13 @@ async def _matching_pages(
 
 def _with_cursor(batch: RecordBatch, cursor: str) -> RecordBatch:
     return RecordBatch(batch.ids, batch.vectors, batch.metadata, batch.texts, batch.present, cursor)
+
+
+async def ranges(scope: AsyncScope, parts: int) -> list[KeyRange]:
+    """Cut the key space of a namespace, or return it whole where the store cannot."""
+    if parts == 1 or Feature.SPLIT not in scope.capabilities.features:
+        return [KeyRange()]
+    return await scope.run("split", scope.adapter.split, parts)
 
 
 async def matching_ids(scope: AsyncScope, where: Filter | None) -> AsyncIterator[list[str]]:
@@ -141,9 +156,12 @@ async def wait_until_visible(scope: AsyncScope, ids: Sequence[str], *, absent: b
     """
     waiting = wanted = unique(ids)
     pause_s = FIRST_POLL_S
+    settled: frozenset[str] | None = None
     while True:
         try:
-            waiting = await _unsettled(scope, waiting, absent=absent)
+            if settled is None:
+                settled = await settle(scope, wanted)
+            waiting = await _unsettled(scope, waiting, settled, absent=absent)
             if not waiting:
                 return
             left_s = scope.deadline.left()
@@ -159,15 +177,30 @@ async def wait_until_visible(scope: AsyncScope, ids: Sequence[str], *, absent: b
         pause_s = min(2 * pause_s, LONGEST_POLL_S)
 
 
-async def _unsettled(scope: AsyncScope, ids: Sequence[str], *, absent: bool) -> list[str]:
+async def settle(scope: AsyncScope, ids: Sequence[str]) -> frozenset[str]:
+    """Wait until this store's own writes are seen, where the backend tells how far it is.
+
+    Returns those of the ids that searches are known to find.
+    """
+    if scope.capabilities.consistency is not Consistency.EVENTUAL:
+        return frozenset()
+    return frozenset(await scope.run("settle", scope.adapter.settle, ids))
+
+
+async def _unsettled(
+    scope: AsyncScope, ids: Sequence[str], settled: frozenset[str], *, absent: bool
+) -> list[str]:
     """Return the ids that are not yet as they should be."""
     eventual = scope.capabilities.consistency is Consistency.EVENTUAL
-    batch = await get(scope, ids, VECTOR if eventual else NO_COLUMNS)
+    searched = eventual and not absent and not settled.issuperset(ids)
+    batch = await get(scope, ids, VECTOR if searched else NO_COLUMNS)
     there = set(batch.ids)
     if absent:
         return [record_id for record_id in ids if record_id in there]
-    if eventual and len(batch):
-        there &= await _queryable(scope, batch)
+    if searched and len(batch):
+        rows = [row for row, record_id in enumerate(batch.ids) if record_id not in settled]
+        found = await _queryable(scope, batch.take(rows)) if rows else set[str]()
+        there &= found | settled
     return [record_id for record_id in ids if record_id not in there]
 
 

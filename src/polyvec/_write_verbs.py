@@ -55,11 +55,27 @@ class WriteVerbs(Bound[M]):
         """
         scope = self._scope(timeout_s)
         batch = _prepare.prepare_upsert(self._rules(), records, ids, vectors, metadata, texts)
+        sizes = self._sizes(scope, batch)
+        if len(batch):
+            self._attempt(scope, lambda: _writes.upsert(scope, batch, sizes))
+
+    def check(self, records: Sequence[VectorRecord[Any]] | RecordBatch) -> None:
+        """Raise what `upsert` would raise for records that cannot be stored; sends nothing.
+
+        Raises
+        ------
+        InvalidRecordError, DimensionMismatchError
+            A record cannot be stored; names it.
+        """
+        batch = _prepare.prepare_upsert(self._rules(), records, None, None, None, None)
+        self._sizes(self._scope(None), batch)
+
+    def _sizes(self, scope: Scope, batch: RecordBatch) -> Sequence[int]:
+        """Return the encoded bytes of each record; refuse what is too large."""
         sizes = _writes.sizes(scope, batch)
         limits, store = scope.capabilities.limits, scope.capabilities.store
         _prepare.check_sizes(batch, self._namespace, limits, sizes, store)
-        if len(batch):
-            self._attempt(scope, lambda: _writes.upsert(scope, batch, sizes))
+        return sizes
 
     def update(
         self,
@@ -105,6 +121,7 @@ class WriteVerbs(Bound[M]):
         self, scope: Scope, wanted: list[str] | None, where: Filter | None, patch: Patch
     ) -> None:
         rules = self._rules()
+        _reads.settle(scope, ())
         if wanted is not None:
             chosen = self._chosen(scope, wanted, where)
             if len(chosen) < len(wanted):

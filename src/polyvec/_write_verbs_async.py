@@ -54,11 +54,27 @@ class AsyncWriteVerbs(AsyncBound[M]):
         """
         scope = self._scope(timeout_s)
         batch = _prepare.prepare_upsert(self._rules(), records, ids, vectors, metadata, texts)
+        sizes = self._sizes(scope, batch)
+        if len(batch):
+            await self._attempt(scope, lambda: _writes_async.upsert(scope, batch, sizes))
+
+    def check(self, records: Sequence[VectorRecord[Any]] | RecordBatch) -> None:
+        """Raise what `upsert` would raise for records that cannot be stored; sends nothing.
+
+        Raises
+        ------
+        InvalidRecordError, DimensionMismatchError
+            A record cannot be stored; names it.
+        """
+        batch = _prepare.prepare_upsert(self._rules(), records, None, None, None, None)
+        self._sizes(self._scope(None), batch)
+
+    def _sizes(self, scope: AsyncScope, batch: RecordBatch) -> Sequence[int]:
+        """Return the encoded bytes of each record; refuse what is too large."""
         sizes = _writes_async.sizes(scope, batch)
         limits, store = scope.capabilities.limits, scope.capabilities.store
         _prepare.check_sizes(batch, self._namespace, limits, sizes, store)
-        if len(batch):
-            await self._attempt(scope, lambda: _writes_async.upsert(scope, batch, sizes))
+        return sizes
 
     async def update(
         self,
@@ -104,6 +120,7 @@ class AsyncWriteVerbs(AsyncBound[M]):
         self, scope: AsyncScope, wanted: list[str] | None, where: Filter | None, patch: Patch
     ) -> None:
         rules = self._rules()
+        await _reads_async.settle(scope, ())
         if wanted is not None:
             chosen = await self._chosen(scope, wanted, where)
             if len(chosen) < len(wanted):

@@ -175,6 +175,7 @@ def _update_chunk(scope: Scope, ids: Sequence[str], patch: Patch, rules: Rules) 
     lock = scope.caller.lock(scope.source.opened.name, scope.namespace)
     if Feature.SERVER_SIDE_UPDATE not in scope.capabilities.features:
         with lock.alone(scope.deadline):
+            _reads.settle(scope, ())
             _read_modify_write(scope, ids, patch, rules)
         return
     atomic = scope.capabilities.update_atomicity is UpdateAtomicity.RECORD

@@ -176,6 +176,7 @@ async def _update_chunk(scope: AsyncScope, ids: Sequence[str], patch: Patch, rul
     lock = scope.caller.lock(scope.source.opened.name, scope.namespace)
     if Feature.SERVER_SIDE_UPDATE not in scope.capabilities.features:
         async with lock.alone(scope.deadline):
+            await _reads_async.settle(scope, ())
             await _read_modify_write(scope, ids, patch, rules)
         return
     atomic = scope.capabilities.update_atomicity is UpdateAtomicity.RECORD

@@ -302,6 +302,21 @@ class Adapter(ABC):
         """Search by comparing with every vector (EXACT_SEARCH); as `search`, but exact."""
         raise NotImplementedError
 
+    def settle(
+        self, target: Target, ids: Sequence[str], *, timeout_s: float | None
+    ) -> Sequence[str]:
+        """Return when reads and searches of a namespace see all that this adapter wrote there.
+
+        Only asked of an EVENTUAL backend: before an update reads what it changes, and when the
+        user waits. Where the backend does not tell how far it is: at once, and with no ids.
+
+        Returns
+        -------
+        Sequence[str]
+            Those of `ids` that this adapter wrote, of which it knows that searches find them.
+        """
+        return ()
+
     def record_sizes(self, target: Target, batch: RecordBatch) -> Sequence[int] | None:
         """Return the encoded bytes of each record without its vector, pure.
 

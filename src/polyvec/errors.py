@@ -11,6 +11,7 @@ PolyvecError
 ├── SearchBudgetError         `max_candidates` ran out before `top_k` right hits were found
 ├── NotSupportedError         this store lacks a capability; raised before any I/O
 ├── ClosedError               the store was closed
+├── MigrationError            a migration cannot start or go on
 └── StoreError                the server, or the way to it, failed
     ├── UnavailableError          refused, reset, unreachable            (retryable)
     ├── DeadlineError             the client's or the server's time ran out (retryable)
@@ -83,6 +84,10 @@ class NotSupportedError(PolyvecError):
 
 class ClosedError(PolyvecError):
     """The store was closed, or is used from a process or loop it does not belong to."""
+
+
+class MigrationError(PolyvecError):
+    """A migration cannot start or go on: its plan, its journal, or records that do not fit."""
 
 
 class StoreError(PolyvecError):

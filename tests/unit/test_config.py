@@ -84,6 +84,7 @@ FORMS: list[tuple[str, str, dict[str, Any]]] = [
     ("milvus:./sub/file.db", "milvus", {"file": HERE / "sub/file.db"}),
     ("milvus://root:Milvus@host/", "milvus", {"user": "root", "password": "Milvus"}),
     ("milvus://host?token=a:b&tls=true", "milvus", {"token": "a:b", "tls": True}),
+    ("milvus://host?default_index=auto", "milvus", {"default_index": "auto"}),
     ("postgresql://", "pgvector", {"host": None, "password": None, "schema_name": "public"}),
     (
         "postgresql://me:p%2Fw@host:5433/db?schema=s",

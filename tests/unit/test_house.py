@@ -11,6 +11,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -23,11 +24,24 @@ ADAPTERS = ROOT / "adapters"
 MODULE_LINES = 400
 FUNCTION_LINES = 60
 EMPTY_NAMES = {"utils", "helpers", "common", "base"}
-LAZY = {"numba", "pyarrow", "pydantic_settings", "rich", "tenacity", "typer"}
+LAZY = {
+    "numba",
+    "orjson",
+    "prometheus_client",
+    "pyarrow",
+    "pydantic_settings",
+    "rich",
+    "starlette",
+    "tenacity",
+    "threadpoolctl",
+    "typer",
+    "uvicorn",
+}
 TEST_TOOLS = {"hypothesis", "pytest"}
 SDKS = {"chromadb", "pinecone", "psycopg", "pymilvus", "qdrant_client", "weaviate"}
 BUDGET_S = 0.100
-REPEATS = 5
+REPEATS = 7
+MOST = 21
 
 BASELINE = """
 import numpy, pydantic
@@ -139,6 +153,21 @@ def test_import_loads_no_sdk_and_nothing_optional() -> None:
     assert {"numpy", "polyvec", "pydantic"} <= loaded
     assert loaded & (LAZY | TEST_TOOLS | SDKS) == set()
     assert [name for name in loaded if name.startswith("polyvec_")] == []
+    assert "asyncio" not in loaded, "the asynchronous half is loaded when it is asked for"
+
+
+def test_every_public_name_is_there() -> None:
+    code = """
+import polyvec
+before = dir(polyvec)
+for name in polyvec.__all__:
+    assert name in before, name
+    assert getattr(polyvec, name) is not None
+from polyvec import *
+print(connect_async.__module__, AsyncCollection.__name__)
+print(AsyncVectorStore is polyvec.AsyncVectorStore)
+"""
+    assert run(code).split() == ["polyvec.store_async", "AsyncCollection", "True"]
 
 
 def cpu_seconds(code: str) -> float:
@@ -146,12 +175,15 @@ def cpu_seconds(code: str) -> float:
 
 
 def test_import_budget() -> None:
-    # CPU time, interleaved, the least of several: a busy machine slows both, and cannot fail this
+    # CPU time of neighbours in time, the median of several: single ones differ by as much as the
+    # budget on a shared machine, so that more are taken before it is said to be spent.
     product = f"{BASELINE}\nimport polyvec; assert polyvec.__file__"
     run(product)  # compiles what changed
-    pairs = [(cpu_seconds(BASELINE), cpu_seconds(product)) for _ in range(REPEATS)]
-    baseline, ours = (min(column) for column in zip(*pairs, strict=True))
-    assert ours - baseline <= BUDGET_S
+    spent: list[float] = []
+    while len(spent) < REPEATS or (median(spent) > BUDGET_S and len(spent) < MOST):
+        baseline = cpu_seconds(BASELINE)
+        spent.append(cpu_seconds(product) - baseline)
+    assert median(spent) <= BUDGET_S
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +222,7 @@ def test_the_lock_has_hashes_and_names_no_host(lock: str) -> None:
 def test_all_means_every_extra_a_user_can_want(project: dict[str, Any]) -> None:
     extras = project["project"]["optional-dependencies"]
     (everything,) = map(Requirement, extras["all"])
-    assert everything.extras == set(extras) - {"all", "testing"}
+    assert everything.extras == set(extras) - {"all", "testing", "ray"}
 
 
 def test_every_adapter_is_packaged_and_registered(project: dict[str, Any]) -> None:

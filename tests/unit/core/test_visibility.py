@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from tests.unit.core.drivers import Driver
@@ -10,7 +12,8 @@ from tests.unit.core.samples import fill, names, vectors
 
 from polyvec import DeadlineError, deadline
 from polyvec._reads import LONGEST_POLL_S
-from polyvec.capabilities import Consistency
+from polyvec.capabilities import Consistency, Feature
+from polyvec.primitives import Target
 
 EVENTUAL = able(consistency=Consistency.EVENTUAL)
 
@@ -128,3 +131,71 @@ def test_records_without_a_vector_need_no_query(driver: Driver, slept: list[floa
     collection.wait_until_visible(["r00", "r01"])
     assert slept == []
     assert len(vectors(1)) == len(fake.of("search"))
+
+
+class Settling:
+    """Answers for some ids, and notes when it is asked."""
+
+    def __init__(
+        self, fake: FakeAdapter, monkeypatch: pytest.MonkeyPatch, known: list[str]
+    ) -> None:
+        self.asked: list[tuple[list[str], int]] = []
+        self._fake = fake
+        self._known = known
+        monkeypatch.setattr(fake, "settle", self.settle)
+
+    def settle(self, _: Target, ids: Sequence[str], *, timeout_s: float | None) -> list[str]:
+        assert timeout_s is None or timeout_s > 0
+        self.asked.append((list(ids), len(self._fake.calls)))
+        return [one for one in ids if one in self._known]
+
+
+def test_ids_that_the_backend_answers_for_are_read_and_not_searched(
+    driver: Driver, slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeAdapter(EVENTUAL)
+    collection = driver.collection(fake)
+    fill(collection, 9)
+    settling = Settling(fake, monkeypatch, names(8))
+    fake.forget()
+    collection.wait_until_visible(names(8))
+    assert [ids for ids, _ in settling.asked] == [names(8)]
+    assert not fake.of("search")
+    collection.wait_until_visible(names(9))
+    assert len(fake.of("search")) == 1  # for the one that it does not answer for
+    assert slept == []
+
+
+def test_what_was_settled_and_is_gone_is_not_visible(
+    driver: Driver, slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Clock(monkeypatch, slept)
+    fake = FakeAdapter(EVENTUAL)
+    collection = driver.collection(fake)
+    fill(collection, 1)
+    Settling(fake, monkeypatch, ["r00", "gone"])
+    with pytest.raises(DeadlineError, match=r"1 of 2 ids .*\['gone'\]"):
+        collection.wait_until_visible(["r00", "gone"], timeout_s=1.0)
+
+
+def test_an_update_settles_before_it_reads(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeAdapter(able(without=[Feature.SERVER_SIDE_UPDATE], consistency=Consistency.EVENTUAL))
+    collection = driver.collection(fake)
+    fill(collection, 2)
+    settling = Settling(fake, monkeypatch, [])
+    fake.forget()
+    collection.update(["r00"], set={"a": 1})
+    first, *more = settling.asked
+    assert first == ([], 0), "something was read before"
+    assert more, "the locked part waits again: another task may have written meanwhile"
+    assert fake.operations()[-1] == "upsert"
+
+
+def test_others_are_not_asked_to_settle(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeAdapter()
+    collection = driver.collection(fake)
+    fill(collection, 2)
+    settling = Settling(fake, monkeypatch, [])
+    collection.wait_until_visible(["r00"])
+    collection.update(["r00"], set={"a": 1})
+    assert settling.asked == []
