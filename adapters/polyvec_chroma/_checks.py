@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from polyvec._unit_vectors import check_squares
 from polyvec.errors import InvalidRecordError, NotSupportedError
 from polyvec.types import Metric
 from polyvec_chroma import _native
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from polyvec.primitives import Target
     from polyvec.records import RecordBatch
     from polyvec_chroma._schema import Layout
-
-LONGEST_LENGTH: Final = 1e18
-"""Length of a vector whose square float32 still holds, with room for a sum of two."""
 
 
 def check_batch(target: Target, batch: RecordBatch) -> None:
@@ -36,13 +34,7 @@ def check_batch(target: Target, batch: RecordBatch) -> None:
             f"record {record_id!r} has no vector; chroma holds only records with one"
         )
     if target.collection.metric is not Metric.COSINE and batch.vectors is not None:
-        lengths = np.linalg.norm(batch.vectors.astype(np.float64), axis=1)
-        if (far := np.flatnonzero(lengths > LONGEST_LENGTH)).size:
-            row = int(far[0])
-            raise InvalidRecordError(
-                f"record {batch.ids[row]!r}: its vector has length {lengths[row]:.3g}; chroma "
-                f"computes in float32, which holds squares up to a length of {LONGEST_LENGTH:.0e}"
-            )
+        check_squares(batch.ids, batch.vectors, "chroma")
     layout: Layout = target.collection.layout
     if layout.ours:
         return

@@ -15,7 +15,6 @@ while it was written: `torn_rows`.
 from __future__ import annotations
 
 import secrets
-from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 import numpy.typing as npt
 
+from polyvec._unit_vectors import NEAR_ONE, from_bits, split, to_bits
 from polyvec.metadata import from_json, to_json
 from polyvec.paths import parse_path
 from polyvec.records import RecordBatch
@@ -62,13 +62,6 @@ if TYPE_CHECKING:
     from polyvec.types import MetadataDict, Vector
 
 NativeRow = dict[str, Any]
-
-FLOAT32: Final = np.dtype("<f4")
-LOSS: Final = 5e-7
-"""Largest relative error of a component that survives unit length; the declared one is 1e-6."""
-
-UNIT: Final = 1e-7
-"""A length this close to 1 is 1: the vector reads back within the declared error."""
 
 NEAR: Final = 1e-5
 """Part of its length by which the fingerprint of a vector may be off: six digits are kept."""
@@ -218,29 +211,20 @@ def torn_rows(got: Mapping[str, Any]) -> list[int]:
     return sorted(torn)
 
 
-def unit(vectors: Vector) -> Vector:
-    """Return vectors `(n, dimension)` at unit length; Chroma's own squares would overflow."""
-    doubles = vectors.astype(np.float64)
-    lengths = np.linalg.norm(doubles, axis=1, keepdims=True)
-    scaled: Vector = np.divide(doubles, lengths, out=doubles, where=lengths > 0).astype(np.float32)
-    return scaled
-
-
 def _lengths(vectors: Vector, metric: Metric) -> tuple[Vector, list[dict[str, Any]]]:
-    """Return what is stored for vectors, and what the sidecars must hold of them."""
+    """Return what is stored for vectors, and what the sidecars must hold of them.
+
+    Unit vectors for the cosine: Chroma's own squares would overflow.
+    """
     if metric is not Metric.COSINE:
         return vectors, [{} for _ in vectors]
-    doubles = vectors.astype(np.float64)
-    lengths = np.linalg.norm(doubles, axis=1)
-    stored = unit(vectors)
-    error = np.abs(stored.astype(np.float64) * lengths[:, None] - doubles)
-    lossy = (error > LOSS * np.abs(doubles)).any(axis=1)
+    stored, lengths, lossy = split(vectors)
     sides: list[dict[str, Any]] = []
     for vector, length, loses in zip(vectors, lengths.tolist(), lossy.tolist(), strict=True):
         if loses:
-            sides.append({"v": b64encode(vector.astype(FLOAT32).tobytes()).decode()})
+            sides.append({"v": to_bits(vector)})
         else:
-            sides.append({} if abs(length - 1.0) <= UNIT else {"n": length})
+            sides.append({} if abs(length - 1.0) <= NEAR_ONE else {"n": length})
     return stored, sides
 
 
@@ -319,5 +303,5 @@ def _vectors_of(embeddings: Any, sides: Iterable[Mapping[str, Any] | None], dim:
         if (length := side.get("n")) is not None:
             block[row] = array[row] * length
         elif (exact := side.get("v")) is not None:
-            block[row] = np.frombuffer(b64decode(exact), dtype=FLOAT32)
+            block[row] = from_bits(exact)
     return block

