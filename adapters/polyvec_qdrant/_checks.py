@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from qdrant_client import models
 
+from polyvec._unit_vectors import check_squares
 from polyvec.errors import InvalidRecordError, NotSupportedError
 from polyvec.types import Metric
 from polyvec_qdrant import _codec, _native
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from polyvec.records import RecordBatch
     from polyvec.types import Vector
     from polyvec_qdrant._schema import Layout
-
-LONGEST_LENGTH: Final = 1e18
-"""Length of a vector whose square float32 still holds, with room for a sum of two."""
 
 NEARLY_UNIT: Final = 1e-6
 """How far from 1 the length of a vector may be that Qdrant keeps bit for bit under cosine."""
@@ -43,24 +41,17 @@ def check_batch(target: Target, batch: RecordBatch) -> None:
     if batch.vectors is None:  # an update of metadata: its records are there, and were checked
         return
     metric, layout = target.collection.metric, target.collection.layout
-    lengths = np.linalg.norm(batch.vectors.astype(np.float64), axis=1)
-    if metric is not Metric.COSINE and (far := np.flatnonzero(lengths > LONGEST_LENGTH)).size:
-        row = int(far[0])
-        raise InvalidRecordError(
-            f"record {batch.ids[row]!r}: its vector has length {lengths[row]:.3g}; qdrant "
-            f"computes in float32, which holds squares up to a length of {LONGEST_LENGTH:.0e}"
-        )
+    if metric is not Metric.COSINE:
+        check_squares(batch.ids, batch.vectors, "qdrant")
     if not layout.ours:
-        _check_native(target, batch, lengths)
+        _check_native(target, batch, batch.vectors)
 
 
-def _check_native(target: Target, batch: RecordBatch, lengths: Any) -> None:
+def _check_native(target: Target, batch: RecordBatch, vectors: Vector) -> None:
     layout: Layout = target.collection.layout
     name = target.collection.name
-    if not layout.writable:
-        raise NotSupportedError(
-            f"the points of {name!r} have several vectors, and a replace would drop the others"
-        )
+    if layout.lost:
+        raise NotSupportedError(f"the points of {name!r} {layout.lost}")
     if target.namespace and layout.namespace is None:
         raise NotSupportedError(
             f"collection {name!r} was not made by polyvec and has the default namespace only; open "
@@ -72,6 +63,7 @@ def _check_native(target: Target, batch: RecordBatch, lengths: Any) -> None:
                 f"id {record_id!r}: points of {name!r} have numbers below 2 ** 64 or UUIDs in "
                 "lower case as ids; use one of them, or a collection of polyvec's"
             )
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     uneven = np.flatnonzero(np.abs(lengths - 1.0) > NEARLY_UNIT)
     if target.collection.metric is Metric.COSINE and uneven.size:
         row = int(uneven[0])

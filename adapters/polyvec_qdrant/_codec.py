@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
+from polyvec._canonical import canon, class_of
+from polyvec._unit_vectors import NEAR_ONE, from_bits, split, to_bits
 from polyvec.metadata import from_json, to_json
 from polyvec.records import RecordBatch
 from polyvec.types import Metric
@@ -25,8 +26,6 @@ from polyvec_qdrant._layout import (
     RESERVED,
     TERMS,
     TEXT,
-    canon,
-    class_of,
     natural_key,
     order_field,
     point_id,
@@ -43,14 +42,6 @@ Payload = dict[str, Any]
 DEEPEST: Final = 16
 """Lists and objects inside each other in the natural part. Measured: gRPC takes 49 levels of JSON,
 REST 120; deeper values stand in the sidecar alone."""
-
-LOSS: Final = 5e-7
-"""Largest relative error of a component that survives unit length; the declared one is 1e-6."""
-
-UNIT: Final = 1e-7
-"""A length this close to 1 is 1."""
-
-FLOAT32: Final = np.dtype("<f4")
 
 
 def encode(metadata: MetadataDict) -> Payload:
@@ -186,34 +177,22 @@ def points_of(
     return [point_id(namespace, record_id) for record_id in batch.ids], vectors, payloads
 
 
-def unit(vectors: Vector) -> Vector:
-    """Return vectors `(n, dimension)` at unit length.
-
-    Qdrant's own normalising leaves a short vector as it is and makes zeros of a very long one
-    (measured, 1.18.3); a unit vector it keeps bit for bit.
-    """
-    doubles = vectors.astype(np.float64)
-    lengths = np.linalg.norm(doubles, axis=1, keepdims=True)
-    scaled: Vector = np.divide(doubles, lengths, out=doubles, where=lengths > 0).astype(np.float32)
-    return scaled
-
-
 def _lengths(vectors: Vector, metric: Metric) -> tuple[Vector, list[Payload]]:
-    """Return what is stored for vectors, and what stands beside them."""
+    """Return what is stored for vectors, and what stands beside them.
+
+    Unit vectors for the cosine: Qdrant's own normalising leaves a short vector as it is and makes
+    zeros of a very long one (measured, 1.18.3); a unit vector it keeps bit for bit.
+    """
     if metric is not Metric.COSINE:
         return vectors, [{} for _ in vectors]
-    doubles = vectors.astype(np.float64)
-    lengths = np.linalg.norm(doubles, axis=1)
-    stored = unit(vectors)
-    error = np.abs(stored.astype(np.float64) * lengths[:, None] - doubles)
-    lossy = (error > LOSS * np.abs(doubles)).any(axis=1)
+    stored, lengths, lossy = split(vectors)
     beside: list[Payload] = []
     for vector, length, loses in zip(vectors, lengths.tolist(), lossy.tolist(), strict=True):
         # As text: a number of 17 digits would not come back.
         if loses or not _order.is_safe(float(f"{length:.15g}")):
-            beside.append({EXACT: b64encode(vector.astype(FLOAT32).tobytes()).decode()})
+            beside.append({EXACT: to_bits(vector)})
         else:
-            near = abs(length - 1.0) <= UNIT
+            near = abs(length - 1.0) <= NEAR_ONE
             beside.append({} if near else {NORM: float(f"{length:.15g}")})
     return stored, beside
 
@@ -246,7 +225,7 @@ def _vectors_of(
         if (length := payload.get(NORM)) is not None:
             block[row] = doubles[row] * length
         elif (exact := payload.get(EXACT)) is not None:
-            block[row] = np.frombuffer(b64decode(exact), dtype=FLOAT32)
+            block[row] = from_bits(exact)
     return block
 
 

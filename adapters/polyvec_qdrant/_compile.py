@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from qdrant_client import models
 
+from polyvec._canonical import canon
 from polyvec.filters import (
     Contains,
     ContainsAll,
@@ -28,15 +29,7 @@ from polyvec.filters import (
 )
 from polyvec_qdrant import _order
 from polyvec_qdrant._conditions import Side, both, bounds, either, has, ranged
-from polyvec_qdrant._layout import (
-    CLASSES,
-    FIRST_DAY,
-    LAST_DAY,
-    canon,
-    natural_key,
-    order_key,
-    term,
-)
+from polyvec_qdrant._layout import CLASSES, FIRST_DAY, LAST_DAY, natural_key, order_key, term
 
 if TYPE_CHECKING:
     from polyvec.bounds import Bounds

@@ -22,9 +22,9 @@ import json
 import re
 import uuid
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
-from polyvec.operands import instant_us
+from polyvec._canonical import spell
 
 if TYPE_CHECKING:
     from polyvec.paths import Path
@@ -50,66 +50,6 @@ LAST_DAY: Final = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 """Qdrant compares datetimes from the first to the last of these."""
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
-
-
-def class_of(value: object) -> str:
-    """Return the class of a value that is not None."""
-    match value:
-        case bool():
-            return "b"
-        case int() | float():
-            return "n"
-        case str():
-            return "s"
-        case datetime():
-            return "d"
-        case list() | tuple():
-            return "l"
-        case _:
-            return "o"
-
-
-def micros(moment: datetime) -> int:
-    """Return the microseconds of an aware datetime since the year 1."""
-    value = instant_us(moment)
-    assert value is not None, "the core lets no naive datetime through"
-    return value
-
-
-def canon(value: object) -> str:
-    """Return a text that two values share exactly when polyvec takes them for equal."""
-    match value:
-        case None:
-            return "z"
-        case bool():
-            return f"b{int(value)}"
-        case int():
-            return f"n{value}"
-        case float():
-            return f"n{int(value)}" if value.is_integer() else f"n{value!r}"
-        case str():
-            return f"s{value}"
-        case datetime():
-            return f"d{micros(value)}"
-        case _:
-            # One dumps: a text in a text would double its escapes at every level.
-            return class_of(value) + json.dumps(_shape(value), ensure_ascii=False)
-
-
-def _shape(value: object) -> object:
-    match value:
-        case list() | tuple():
-            return [_shape(item) for item in cast("list[object]", value)]
-        case dict():
-            pairs = sorted(cast("dict[str, object]", value).items())
-            return {key: _shape(item) for key, item in pairs if item is not None}
-        case _:
-            return canon(value)
-
-
-def spell(path: Path) -> str:
-    """Return a path as one text; different paths, different texts."""
-    return ".".join(re.sub(r"([\\.:])", r"\\\1", key) for key in path)
 
 
 def term(kind: str, path: Path, rest: str) -> str:

@@ -71,7 +71,7 @@ def _sides(node: Leaf, layout: Layout) -> Sides:
         return UNSURE
     match node:
         case Exists():
-            return _exists(key, layout)
+            return _exists(key)
         case In(path, values):
             return _any([_equal(key, path, value, layout, in_list=False) for value in values])
         case ContainsAny(path, values):
@@ -118,13 +118,11 @@ def _no_items(key: str) -> Condition:
     return _is_empty(f"{key}[]")
 
 
-def _exists(key: str, layout: Layout) -> Sides:
-    if not layout.server:  # local mode counts no values where the field is missing, too
-        return _some(key), True
-    nothing = models.FieldCondition(key=key, values_count=models.ValuesCount(lte=0))
-    null = models.IsNullCondition(is_null=models.PayloadField(key=key))
-    found = either(_some(key), models.Filter(must=[nothing], must_not=[null]))
-    return found, found
+def _exists(key: str) -> Sides:
+    # No condition tells an empty list from a missing field on every server: up to 1.19 a missing
+    # field has no count of values, since then it has the count 0, which an empty list has too
+    # (github.com/qdrant/qdrant/issues/9065; measured with 1.18.3 and with the engine of 1.20).
+    return _some(key), True
 
 
 def _equal(key: str, path: Path, value: Any, layout: Layout, *, in_list: bool) -> Sides:

@@ -12,7 +12,7 @@ import struct
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING, Final
 
-from polyvec_qdrant._layout import micros
+from polyvec._canonical import micros
 
 if TYPE_CHECKING:
     from datetime import datetime

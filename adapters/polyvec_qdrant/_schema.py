@@ -52,8 +52,10 @@ class Layout:
         Name of the vector; empty for the default one.
     text, namespace
         Keys of the payload that play these roles (of others' collections only).
-    writable
-        Whether a point can be replaced without losing something beside the vector.
+    lost
+        What a replaced point would lose; empty where it can be written.
+    quantized
+        Whether searches compare shortened vectors unless they are told to score again.
     """
 
     ours: bool
@@ -63,7 +65,8 @@ class Layout:
     vector: str = ""
     text: str | None = None
     namespace: str | None = None
-    writable: bool = True
+    lost: str = ""
+    quantized: bool = False
 
 
 def creation_of(spec: CollectionSpec, config: QdrantConfig) -> dict[str, Any]:
@@ -207,15 +210,27 @@ def vector_of(
     return wanted, params
 
 
-def is_writable(info: models.CollectionInfo) -> bool:
-    """Tell whether a point has one vector only: a replace would drop the others."""
+def loss_of(info: models.CollectionInfo, params: models.VectorParams) -> str:
+    """Return what a point would lose if it were replaced; empty for nothing."""
     vectors = info.config.params.vectors
-    several = isinstance(vectors, dict) and len(vectors) > 1
-    return not several and not info.config.params.sparse_vectors
+    if (isinstance(vectors, dict) and len(vectors) > 1) or info.config.params.sparse_vectors:
+        return "have several vectors, and a replace would drop the others"
+    if params.datatype not in (None, models.Datatype.FLOAT32):
+        # Measured, 1.18.3: as uint8 2.6 becomes 2, and 300 becomes 255.
+        return f"have {params.datatype.value} vectors, which do not keep float32"
+    return ""
+
+
+def is_quantized(info: models.CollectionInfo) -> bool:
+    """Tell whether the collection's vectors, or some of them, are quantised."""
+    vectors: Any = info.config.params.vectors
+    each: list[Any] = list(as_any(vectors).values()) if isinstance(vectors, dict) else [vectors]
+    own = any(params is not None and params.quantization_config is not None for params in each)
+    return own or info.config.quantization_config is not None
 
 
 def search_params(
-    params: Index | None, layout: Layout, *, quantized: bool, exact: bool
+    params: Index | None, layout: Layout, *, exact: bool
 ) -> models.SearchParams | None:
     """Return the settings of one search; none in local mode, which is exact and would warn.
 
@@ -248,5 +263,7 @@ def search_params(
             "use HNSW(ef_search=...) or Flat()"
         )
     # Scores of quantised vectors are off in the third digit unless they are computed again.
-    again = models.QuantizationSearchParams(rescore=True) if quantized and not exact else None
+    again = (
+        models.QuantizationSearchParams(rescore=True) if layout.quantized and not exact else None
+    )
     return models.SearchParams(hnsw_ef=ef, exact=exact, quantization=again)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +26,8 @@ MOST_NAMESPACES: Final = 1_000_000
 """Of one facet. Measured: 12,001 take 0.17 s."""
 
 PAGE: Final = 1_000
+
+PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 
 class AsyncCollections:
@@ -87,6 +90,11 @@ class AsyncCollections:
             It cannot be read: a newer layout, no vector or several, another kind of distance.
         """
         name = (await self.aliases()).get(name, name)
+        # Such a name may be another path in a URL; of those, only what is listed is asked for.
+        if not PLAIN_NAME.fullmatch(name) and name not in await self.names():
+            raise CollectionNotFoundError(
+                f"no collection is named {name!r}", store="qdrant", operation="open_collection"
+            )
         client = await self._link.open()
         info = await client.get_collection(collection_name=name)
         marker = _schema.marker_of(info.config.metadata)
@@ -108,6 +116,7 @@ class AsyncCollections:
             server=self._link.is_server,
             indexes=_schema.indexes_of(info),
             ef_search=marker["ef_search"],
+            quantized=_schema.is_quantized(info),
         )
         return OpenedCollection(
             name=name,
@@ -142,7 +151,8 @@ class AsyncCollections:
             vector=vector,
             text=None if roles is None else roles.text,
             namespace=space,
-            writable=_schema.is_writable(info),
+            lost=_schema.loss_of(info, params),
+            quantized=_schema.is_quantized(info),
         )
         return OpenedCollection(
             name=name,

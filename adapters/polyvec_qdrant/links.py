@@ -10,16 +10,15 @@ from __future__ import annotations
 import math
 import sys
 import threading
-import time
 import warnings
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import httpx
 from qdrant_client import AsyncQdrantClient, QdrantClient
 
 from polyvec._dirlock import DirectoryLock
+from polyvec._time_left import left, limit
 from polyvec.errors import ClosedError, CollectionNotFoundError
 
 if TYPE_CHECKING:
@@ -27,14 +26,11 @@ if TYPE_CHECKING:
 
     from polyvec_qdrant._config import QdrantConfig
 
-CONNECT_S: Final = 10.0
 LONGEST_S: Final = 3600
 """For a call without a deadline; the client's own default is five seconds."""
 
 KEEP_ALIVE: Final = 20
 """Idle connections. The client keeps none to this machine, which costs a third of a query."""
-
-_end: ContextVar[float | None] = ContextVar("polyvec_qdrant_end", default=None)
 
 
 class Link(Protocol):
@@ -67,30 +63,14 @@ class AsyncLink(Protocol):
         ...
 
 
-@contextmanager
-def within(timeout_s: float | None) -> Generator[None]:
-    """Give the requests made inside at most so much time, together."""
-    token = _end.set(None if timeout_s is None else time.monotonic() + timeout_s)
-    try:
-        yield
-    finally:
-        _end.reset(token)
-
-
 def seconds_left() -> int | None:
     """Return what is left for the running primitive, in whole seconds: gRPC takes no others."""
-    end = _end.get()
-    return None if end is None else max(1, math.ceil(end - time.monotonic()))
+    seconds = left()
+    return None if seconds is None else max(1, math.ceil(seconds))
 
 
 def _limit(request: httpx.Request) -> None:
-    """Set the timeouts of a request to what is left."""
-    end = _end.get()
-    left = LONGEST_S if end is None else end - time.monotonic()
-    if left <= 0:
-        raise httpx.PoolTimeout("no time is left for this request", request=request)
-    limits = httpx.Timeout(left, connect=min(left, CONNECT_S))
-    request.extensions["timeout"] = limits.as_dict()
+    limit(request, LONGEST_S)
 
 
 async def _limit_async(request: httpx.Request) -> None:

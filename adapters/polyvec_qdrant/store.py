@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qdrant_client import models
 
+from polyvec._time_left import within
+from polyvec._unit_vectors import unit
 from polyvec.adapter import Adapter
 from polyvec.primitives import KeyRange, ScanPage
 from polyvec.types import METADATA, Metric
-from polyvec_qdrant import _answers, _checks, _codec, _compile, _conditions, _errors, _native
+from polyvec_qdrant import _answers, _checks, _compile, _conditions, _errors, _native
 from polyvec_qdrant._position import cuts, is_before, parse, show
 from polyvec_qdrant._schema import Layout, search_params
 from polyvec_qdrant.collections import Collections
-from polyvec_qdrant.links import seconds_left, within
+from polyvec_qdrant.links import seconds_left
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +53,6 @@ class QdrantAdapter(Adapter):
 
     def __init__(self, link: Link, config: QdrantConfig, capabilities: Capabilities) -> None:
         self._link = link
-        self._config = config
         self._capabilities = capabilities
         self._collections = Collections(link, config)
 
@@ -206,13 +207,8 @@ class QdrantAdapter(Adapter):
         exact: bool = False,
     ) -> list[Found]:
         layout: Layout = target.collection.layout
-        settings = search_params(
-            params,
-            layout,
-            quantized=self._config.quantization is not None,
-            exact=exact,
-        )
-        asked = _codec.unit(queries) if target.collection.metric is Metric.COSINE else queries
+        settings = search_params(params, layout, exact=exact)
+        asked = unit(queries) if target.collection.metric is Metric.COSINE else queries
         undecided = native is not None and native.condition is None
         needed = columns | METADATA if undecided else columns
         requests = [

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qdrant_client import models
 
+from polyvec._time_left import within
+from polyvec._unit_vectors import unit
 from polyvec.adapter_async import AsyncAdapter
 from polyvec.primitives import KeyRange, ScanPage
 from polyvec.types import METADATA, Metric
-from polyvec_qdrant import _answers, _checks, _codec, _compile, _conditions, _errors, _native
+from polyvec_qdrant import _answers, _checks, _compile, _conditions, _errors, _native
 from polyvec_qdrant._position import cuts, is_before, parse, show
 from polyvec_qdrant._schema import Layout, search_params
 from polyvec_qdrant.collections_async import AsyncCollections
-from polyvec_qdrant.links import seconds_left, within
+from polyvec_qdrant.links import seconds_left
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +52,6 @@ class AsyncQdrantAdapter(AsyncAdapter):
 
     def __init__(self, link: AsyncLink, config: QdrantConfig, capabilities: Capabilities) -> None:
         self._link = link
-        self._config = config
         self._capabilities = capabilities
         self._collections = AsyncCollections(link, config)
 
@@ -205,13 +206,8 @@ class AsyncQdrantAdapter(AsyncAdapter):
         exact: bool = False,
     ) -> list[Found]:
         layout: Layout = target.collection.layout
-        settings = search_params(
-            params,
-            layout,
-            quantized=self._config.quantization is not None,
-            exact=exact,
-        )
-        asked = _codec.unit(queries) if target.collection.metric is Metric.COSINE else queries
+        settings = search_params(params, layout, exact=exact)
+        asked = unit(queries) if target.collection.metric is Metric.COSINE else queries
         undecided = native is not None and native.condition is None
         needed = columns | METADATA if undecided else columns
         requests = [

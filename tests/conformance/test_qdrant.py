@@ -7,11 +7,8 @@ show. On a server everything runs, in both colours, over REST and over gRPC.
 
 from __future__ import annotations
 
-import os
-
 import pytest
-from tests.services import server
-from tests.services.qdrant import Local
+from tests.services.qdrant import grpc_url, networked
 
 from polyvec.testing import AsyncConformanceSuite, ConformanceSuite
 from polyvec.testing.areas.collections import Aliases, Collections
@@ -27,13 +24,6 @@ from polyvec.testing.areas.visibility import Visibility
 from polyvec.testing.areas.visibility_async import AsyncVisibility
 from polyvec.testing.areas.writes import Deletes, Updates, Upserts
 from polyvec.testing.areas.writes_async import AsyncDeletes, AsyncUpdates, AsyncUpserts
-
-
-def server_url() -> str:
-    running = server("qdrant")
-    if isinstance(running, Local):
-        pytest.skip("no server for qdrant; set POLYVEC_TEST_QDRANT_URL or start a Docker engine")
-    return running.url
 
 
 class TestQdrantMemory(ConformanceSuite):
@@ -74,19 +64,16 @@ class TestQdrantMemoryAsync(
 class TestQdrantServer(ConformanceSuite):
     @pytest.fixture
     def store_url(self) -> str:
-        return server_url()
+        return networked().url
 
 
 class TestQdrantServerAsync(AsyncConformanceSuite):
     @pytest.fixture
     def store_url(self) -> str:
-        return server_url()
+        return networked().url
 
 
 class TestQdrantServerGrpc(ConformanceSuite):
     @pytest.fixture
     def store_url(self) -> str:
-        port = os.environ.get("POLYVEC_TEST_QDRANT_GRPC_PORT")
-        if port is None:
-            pytest.skip("set POLYVEC_TEST_QDRANT_GRPC_PORT beside POLYVEC_TEST_QDRANT_URL")
-        return f"{server_url()}?grpc_port={port}"
+        return grpc_url()

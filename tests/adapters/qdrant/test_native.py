@@ -11,7 +11,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 from qdrant_client import models
-from tests.services import server
+from tests.services.qdrant import networked
 
 import polyvec
 from polyvec import (
@@ -79,9 +79,10 @@ FILTERS: tuple[Any, ...] = (
 )
 
 
-@pytest.fixture
-def store() -> Iterator[VectorStore]:
-    with polyvec.connect(server("qdrant").url) as opened:
+@pytest.fixture(params=["local", "server"])
+def store(request: pytest.FixtureRequest) -> Iterator[VectorStore]:
+    url = "qdrant:///:memory:" if request.param == "local" else networked().url
+    with polyvec.connect(url) as opened:
         opened.ping()
         yield opened
 

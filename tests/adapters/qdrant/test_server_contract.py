@@ -10,6 +10,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -216,6 +217,18 @@ def test_a_server_that_hangs(stub: Stub, store: VectorStore) -> None:
     assert caught.value.retryable
 
 
+def test_a_server_that_hangs_while_records_decide(stub: Stub, store: VectorStore) -> None:
+    # So deep a filter is not sent: the records are read page by page, within the one deadline.
+    where: Any = F("n") == 0
+    for at in range(1, 24):
+        where = ~(where | (F("n") == at))
+    docs = store.collection("docs")
+    stub.stalled = threading.Event()
+    for call in (docs.count, docs.delete):
+        with pytest.raises(DeadlineError):
+            call(filter=where, timeout_s=0.3)
+
+
 def test_nobody_listens() -> None:
     with polyvec.connect("qdrant://127.0.0.1:1?max_attempts=1") as store:
         with pytest.raises(UnavailableError) as caught:
@@ -276,11 +289,24 @@ def test_settings_of_a_search(
     assert body["searches"][0]["params"] == sent
 
 
-def test_quantised_hits_are_scored_again(stub: Stub) -> None:
-    with polyvec.connect(f"{stub.url}&quantization=int8") as store:
-        store.collection("docs").query([1, 2, 3])
-    (body,) = stub.bodies("query/batch")
-    assert body["searches"][0]["params"]["quantization"] == {"rescore": True}
+@pytest.mark.parametrize("own", [True, False], ids=["of the vector", "of the collection"])
+@pytest.mark.parametrize("ours", [True, False], ids=["ours", "native"])
+def test_quantised_hits_are_scored_again(
+    stub: Stub, store: VectorStore, monkeypatch: pytest.MonkeyPatch, own: bool, ours: bool
+) -> None:
+    info = deepcopy(INFO)
+    config = info["config"]
+    place = config["params"]["vectors"] if own else config
+    place["quantization_config"] = {"scalar": {"type": "int8"}}
+    if not ours:
+        del config["metadata"]
+    monkeypatch.setitem(ANSWERS, "GET /collections/docs", info)
+    docs = store.collection("docs")
+    docs.query([1, 2, 3])
+    docs.query([1, 2, 3], exact=True)
+    (approximate, exact) = stub.bodies("query/batch")
+    assert approximate["searches"][0]["params"]["quantization"] == {"rescore": True}
+    assert "quantization" not in exact["searches"][0]["params"]
 
 
 def test_namespaces_without_records_are_not_listed(store: VectorStore) -> None:
