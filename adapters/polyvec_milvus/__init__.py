@@ -11,9 +11,9 @@ PLUGIN: Final = AdapterPlugin(
     backend="milvus",
     schemes=("milvus",),
     config=MilvusConfig,
-    module=None,  # only the configuration exists yet
+    module="polyvec_milvus.adapter",
     extra="milvus",
-    packages=("pymilvus", "milvus_lite"),
+    packages=("pymilvus",),
 )
 
 __all__ = ["PLUGIN", "MilvusConfig"]

@@ -35,6 +35,9 @@ class MilvusConfig(StoreConfig, frozen=True):
         In place of user and password; `MILVUS_TOKEN` unless one of the three is given.
     tls
         Whether the server is spoken to over TLS.
+    default_index
+        Of collections created without `index=`: `"flat"` compares with every vector; `"auto"` is
+        the server's choice (AUTOINDEX; the only one on Zilliz Cloud), and approximate.
     """
 
     placed: ClassVar[frozenset[str]] = frozenset(
@@ -50,6 +53,7 @@ class MilvusConfig(StoreConfig, frozen=True):
     password: SecretStr | None = None
     token: Secret | None = Field(default_factory=_token)
     tls: Flag = False
+    default_index: Literal["flat", "auto"] = "flat"
 
     @classmethod
     def place_of(cls, url: StoreUrl) -> dict[str, object]:
@@ -71,7 +75,8 @@ class MilvusConfig(StoreConfig, frozen=True):
         if (self.file is None) == (self.host is None):
             found = "none of them" if self.file is None else "both"
             raise ValueError(f"expected one of file and host, got {found}")
-        given = self.model_fields_set & {"port", "database", "user", "password", "token", "tls"}
+        of_servers = {"port", "database", "user", "password", "token", "tls", "default_index"}
+        given = self.model_fields_set & of_servers
         if self.file is not None and given:
             raise ValueError(f"{', '.join(sorted(given))} only with a host; a file has no server")
         # The client takes any other name for the address of a server.

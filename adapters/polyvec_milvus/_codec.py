@@ -1,0 +1,217 @@
+"""Batches to rows of Milvus, and back, for collections of ours. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+
+from polyvec._unit_vectors import from_bits, to_bits, unit
+from polyvec.metadata import from_json, to_json
+from polyvec.records import RecordBatch
+from polyvec.types import Metric
+from polyvec_milvus._layout import (
+    BITS,
+    KEPT,
+    META,
+    NO_TEXT,
+    NS,
+    PK,
+    SIDE,
+    TAGS,
+    TEXT,
+    VECTOR,
+    big_tag,
+    class_of,
+    id_of,
+    is_big,
+    list_tag,
+    moment_text,
+    pk_of,
+    tag,
+)
+
+if TYPE_CHECKING:
+    from polyvec.paths import Path
+    from polyvec.primitives import Columns
+    from polyvec.types import MetadataDict, Vector
+
+Row = dict[str, Any]
+
+SHORTEST: Final = 1e-15
+LONGEST: Final = 1e15
+"""Lengths between which float32 cosine is right (measured, 2.3.5: 1e-30 gives infinity)."""
+
+
+def encode(metadata: MetadataDict) -> tuple[Row, Row]:
+    """Return the natural metadata and the sidecar."""
+    tags: list[str] = []
+    kept: MetadataDict = {}
+    natural: Row = {}
+    for key, value in metadata.items():
+        if _has_moment(value):
+            kept[key] = value
+            natural[key] = _natural(value)
+        else:
+            natural[key] = value
+    for path, value in _fields(metadata):
+        _describe(path, value, tags)
+    side: Row = {TAGS: tags}
+    if kept:
+        side[KEPT] = to_json(kept)
+    return natural, side
+
+
+def decode(natural: Any, side: Any) -> MetadataDict:
+    """Return the metadata of a row of ours."""
+    metadata = parsed(natural)
+    text = parsed(side).get(KEPT)
+    return metadata if text is None else {**metadata, **from_json(text)}
+
+
+def parsed(value: Any) -> Row:
+    """Return a JSON value; the client gives some of them as text."""
+    if isinstance(value, (str, bytes)):
+        value = json.loads(value)
+    return cast("Row", value)
+
+
+def _describe(path: Path, value: object, tags: list[str]) -> None:
+    kind = class_of(value)
+    tags.append(tag(kind, path))
+    if kind == "n":
+        number = cast("float", value)
+        if is_big(number):
+            tags.append(big_tag("=", number, path))
+    elif kind == "l":
+        items = cast("list[Any]", value)
+        tags.append(list_tag(items, path))
+        kinds = {class_of(item) for item in items}
+        tags.extend(sorted(tag(f"l{one}", path) for one in kinds if one in ("n", "b", "s", "d")))
+        bigs = (x for x in items if class_of(x) == "n" and is_big(x))
+        tags.extend(dict.fromkeys(big_tag("~", item, path) for item in bigs))
+
+
+def _fields(metadata: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path, object]]:
+    for key, value in metadata.items():
+        if value is not None:
+            path = (*above, key)
+            yield path, value
+            if isinstance(value, dict):
+                yield from _fields(cast("dict[str, Any]", value), path)
+
+
+def _has_moment(value: object) -> bool:
+    match value:
+        case datetime():
+            return True
+        case list():
+            return any(map(_has_moment, cast("list[object]", value)))
+        case dict():
+            return any(map(_has_moment, cast("dict[str, object]", value).values()))
+        case _:
+            return False
+
+
+def _natural(value: Any) -> Any:
+    match value:
+        case datetime():
+            return moment_text(value)
+        case list():
+            return [_natural(item) for item in cast("list[object]", value)]
+        case dict():
+            return {k: _natural(item) for k, item in cast("dict[str, object]", value).items()}
+        case _:
+            return value
+
+
+def rows_of(batch: RecordBatch, namespace: str, metric: Metric) -> list[Row]:
+    """Return the rows of a batch with all columns."""
+    assert batch.vectors is not None
+    assert batch.metadata is not None
+    assert batch.texts is not None
+    vectors, bits = _stored(batch.vectors, metric)
+    rows: list[Row] = []
+    for at, (record_id, metadata, text) in enumerate(
+        zip(batch.ids, batch.metadata, batch.texts, strict=True)
+    ):
+        natural, side = encode(metadata)
+        if text is None:
+            side[NO_TEXT] = True
+        if at in bits:
+            side[BITS] = bits[at]
+        rows.append(
+            {
+                PK: pk_of(namespace, record_id),
+                NS: namespace,
+                VECTOR: vectors[at],
+                META: natural,
+                TEXT: text or "",
+                SIDE: side,
+            }
+        )
+    return rows
+
+
+def _stored(vectors: Vector, metric: Metric) -> tuple[Vector, dict[int, str]]:
+    """Return the vectors to store, and the bits of those that are stored at unit length."""
+    if metric is not Metric.COSINE:
+        return vectors, {}
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    odd = np.flatnonzero((lengths < SHORTEST) | (lengths > LONGEST))
+    if not odd.size:
+        return vectors, {}
+    stored = vectors.copy()
+    stored[odd] = unit(vectors[odd])
+    return stored, {row: to_bits(vectors[row]) for row in odd.tolist()}
+
+
+def fields_for(columns: Columns, metric: Metric) -> list[str]:
+    """Return the fields that columns are read from."""
+    fields = [PK]
+    if "metadata" in columns:
+        fields.append(META)
+    if "text" in columns:
+        fields.append(TEXT)
+    if "vector" in columns:
+        fields.append(VECTOR)
+    if "metadata" in columns or "text" in columns or (fields[-1] == VECTOR and _may_scale(metric)):
+        fields.append(SIDE)
+    return fields
+
+
+def _may_scale(metric: Metric) -> bool:
+    return metric is Metric.COSINE
+
+
+def batch_of(
+    rows: Sequence[Mapping[str, Any]], columns: Columns, dimension: int, metric: Metric
+) -> RecordBatch:
+    """Return rows of ours as a batch with the columns asked for."""
+    block: Vector | None = None
+    if "vector" in columns:
+        block = np.ascontiguousarray(
+            np.array([row[VECTOR] for row in rows], dtype=np.float32).reshape(-1, dimension)
+        )
+        if _may_scale(metric):
+            _restore(block, rows)
+    return RecordBatch(
+        [id_of(row[PK]) for row in rows],
+        block,
+        [decode(row[META], row[SIDE]) for row in rows] if "metadata" in columns else None,
+        [_text(row) for row in rows] if "text" in columns else None,
+    )
+
+
+def _text(row: Mapping[str, Any]) -> str | None:
+    text = str(row[TEXT])
+    return text if text or not parsed(row[SIDE]).get(NO_TEXT) else None
+
+
+def _restore(block: Vector, rows: Sequence[Mapping[str, Any]]) -> None:
+    for at, row in enumerate(rows):
+        if (bits := parsed(row[SIDE]).get(BITS)) is not None:
+            block[at] = from_bits(bits)

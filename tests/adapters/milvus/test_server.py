@@ -1,0 +1,140 @@
+"""What only a server shows: indexes, loading, consistency, and where that of the tests listens."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from tests.services import server
+from tests.services.milvus import Local
+
+import polyvec
+from polyvec import HNSW, IVF, F, Flat, VectorStore
+from polyvec.errors import NotSupportedError
+
+ROWS: Final = 3_000
+WIDE: Final = 16
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[VectorStore]:
+    with polyvec.connect(server("milvus").url) as opened:
+        opened.ping()
+        yield opened
+
+
+@pytest.fixture
+def name(store: VectorStore) -> Iterator[str]:
+    made = f"server_{uuid4().hex[:8]}"
+    yield made
+    store.drop_collection(made, missing_ok=True)
+
+
+def block() -> np.ndarray[Any, np.dtype[np.float32]]:
+    return np.random.default_rng(5).normal(size=(ROWS, WIDE)).astype(np.float32)
+
+
+def test_a_graph_is_complete_when_it_answers(store: VectorStore, name: str) -> None:
+    """Just after loading, the server itself finds a tenth of the records, or none (2.3.5)."""
+    graph = HNSW(m=8, ef_construction=64, ef_search=128)
+    collection = store.create_collection(name, dimension=WIDE, metric="dot", index=graph)
+    ids = [f"r{at}" for at in range(ROWS)]
+    collection.upsert(ids=ids, vectors=block(), metadata=[{"n": at} for at in range(ROWS)])
+    client: Any = store.client
+    client.flush(name)
+    client.release_collection(name)
+    with polyvec.connect(server("milvus").url) as another:
+        opened = another.collection(name)
+        assert len(opened.query(block()[0], top_k=ROWS, include=())) == ROWS
+        few = opened.query(block()[0], top_k=10, filter=F("n").is_in(list(range(10))), include=())
+        assert {hit.id for hit in few} == set(ids[:10])
+        exact = opened.query(block()[0], top_k=10, exact=True, include=())
+        scores = block() @ block()[0]
+        assert [hit.id for hit in exact] == [ids[at] for at in np.argsort(-scores)[:10]]
+        assert opened.describe().index == graph
+
+
+@pytest.mark.parametrize(
+    ("index", "kind", "params"),
+    [
+        (HNSW(m=7, ef_construction=33), "HNSW", {"M": "7", "efConstruction": "33"}),
+        (IVF(lists=5, probes=2), "IVF_FLAT", {"nlist": "5"}),
+        (None, "FLAT", {}),
+    ],
+    ids=repr,
+)
+def test_settings_reach_the_server(
+    index: Any, kind: str, params: dict[str, str], store: VectorStore, name: str
+) -> None:
+    collection = store.create_collection(name, dimension=WIDE, metric="cosine", index=index)
+    client: Any = store.client
+    told = client.describe_index(name, "vector")
+    assert (told["index_type"], told["metric_type"]) == (kind, "COSINE")
+    assert {key: str(told[key]) for key in params} == params
+    assert collection.describe().index == (index or Flat())
+
+
+def test_the_default_may_be_the_servers_choice(name: str) -> None:
+    with polyvec.connect(f"{server('milvus').url}?default_index=auto") as store:
+        assert store.capabilities.recall_floor < 1
+        collection = store.create_collection(name, dimension=WIDE)
+        collection.upsert(ids=["a", "b"], vectors=block()[:2])
+        assert [hit.id for hit in collection.query(block()[1], top_k=2)] == ["b", "a"]
+        assert collection.describe().index is None
+        client: Any = store.client
+        assert client.describe_index(name, "vector")["index_type"] == "AUTOINDEX"
+        with pytest.raises(NotSupportedError, match="AUTOINDEX"):
+            collection.query(block()[1], search=HNSW(ef_search=50))
+
+
+def test_the_first_read_and_one_after_an_own_delete_are_strong(
+    store: VectorStore, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection = store.create_collection(name, dimension=WIDE)
+    levels: list[str] = []
+    client: Any = store.client
+    query: Callable[..., Any] = client.query
+
+    def noting(*args: Any, **kw: Any) -> Any:
+        levels.append(kw.get("consistency_level", "none"))
+        return query(*args, **kw)
+
+    monkeypatch.setattr(client, "query", noting)
+    collection.upsert(ids=["a", "b"], vectors=block()[:2])
+    assert collection.count() == 2
+    collection.upsert(ids=["c"], vectors=block()[:1])
+    assert collection.count() == 3
+    collection.delete(["a", "c"])
+    assert collection.count() == 1
+    assert [record.id for record in collection.get(["a", "b"])] == ["b"]
+    assert collection.count(consistency="strong") == 1
+    assert levels == ["Strong", "Session", "Strong", "Session", "Strong"]
+
+
+def test_another_process_sees_it_with_a_strong_read(store: VectorStore, name: str) -> None:
+    here = store.create_collection(name, dimension=WIDE)
+    address = server("milvus").url.replace("127.0.0.1", "localhost")  # no session in common
+    with polyvec.connect(address) as another:
+        there = another.collection(name)
+        for count in range(1, 6):
+            here.upsert(ids=[f"r{count}"], vectors=block()[:1])
+            assert there.count(consistency="strong") == count
+        here.delete(["r1"])
+        assert there.count(consistency="strong") == 4
+
+
+def test_the_server_of_the_tests_is_reached_by_loopback_only() -> None:
+    running = server("milvus")
+    if not isinstance(running, Local) or not running._fenced:  # pyright: ignore[reportPrivateUsage]  # where it listens is asked
+        pytest.skip("the server is not one that the tests keep in a network of its own")
+    port: int = running._ports[0]  # pyright: ignore[reportPrivateUsage]  # the port inside
+    assert running.address != ("127.0.0.1", port)
+    with socket.create_connection(running.address, timeout=5):
+        pass
+    for host in ("127.0.0.1", "::1", socket.gethostbyname(socket.gethostname())):
+        with pytest.raises(OSError, match=r"refused|assign|unreachable"):
+            socket.create_connection((host, port), timeout=5)
