@@ -11,7 +11,7 @@ PLUGIN: Final = AdapterPlugin(
     backend="weaviate",
     schemes=("weaviate",),
     config=WeaviateConfig,
-    module=None,  # only the configuration exists yet
+    module="polyvec_weaviate.adapter",
     extra="weaviate",
     packages=("weaviate",),
 )
