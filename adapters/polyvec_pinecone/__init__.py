@@ -11,7 +11,7 @@ PLUGIN: Final = AdapterPlugin(
     backend="pinecone",
     schemes=("pinecone",),
     config=PineconeConfig,
-    module=None,  # only the configuration exists yet
+    module="polyvec_pinecone.adapter",
     extra="pinecone",
     packages=("pinecone",),
 )

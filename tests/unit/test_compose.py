@@ -23,7 +23,7 @@ def test_there_is_a_service_for_every_backend_that_docker_can_give() -> None:
         assert set(asked.findall(text)) <= set(SERVICES)
 
 
-@pytest.mark.parametrize("name", sorted(SERVICES))
+@pytest.mark.parametrize("name", sorted(name for name in SERVICES if "image" in SERVICES[name]))
 def test_a_service_is_pinned_healthy_and_on_loopback(name: str) -> None:
     service = SERVICES[name]
     image, _, tag = str(service["image"]).rpartition(":")
