@@ -45,4 +45,14 @@ def test_the_examples_of_the_page(
         # "..." stands for anything, as in a doctest.
         same = doctest.OutputChecker().check_output(expected, got, doctest.ELLIPSIS)
         assert same, f"{command}\nexpected:\n{expected}\ngot:\n{got}"
-    assert commands >= {"demo", "ping", "ls", "describe", "count", "query", "export", "import"}
+    assert commands >= {
+        "demo",
+        "ping",
+        "ls",
+        "describe",
+        "count",
+        "query",
+        "export",
+        "import",
+        "migrate",
+    }

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from polyvec._version import __version__
-from polyvec.cli import conformance, demo, records, stores, transfer
+from polyvec.cli import conformance, cutover, demo, migrate, records, serve, stores, transfer
 from polyvec.cli.failures import report
 
 
@@ -73,4 +73,8 @@ app.command("count")(records.count)
 app.command("query")(records.query)
 app.command("export")(transfer.export)
 app.command("import")(transfer.import_)
+app.command("migrate")(migrate.migrate)
+app.command("cutover")(cutover.cutover)
+app.command("rollback")(cutover.rollback)
 app.command("conformance")(conformance.conformance)
+app.command("serve")(serve.serve)

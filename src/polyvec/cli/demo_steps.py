@@ -192,6 +192,7 @@ class Demo:
         )
         before = self._nouns.get([QUERY_ID])[0].metadata
         self._nouns.update([QUERY_ID], set={"rating": 5, "read": True}, unset=["lemmas"])
+        self._settle(self._nouns, [QUERY_ID])
         after = self._nouns.get([QUERY_ID])[0].metadata
         keys = sorted(before.keys() | after.keys())
         self._show(("key", "before", "after"), [[k, before.get(k), after.get(k)] for k in keys])

@@ -12,6 +12,7 @@ from polyvec.errors import (
     AccessError,
     CollectionExistsError,
     CollectionNotFoundError,
+    MigrationError,
     PolyvecError,
     SearchBudgetError,
     StoreError,
@@ -39,7 +40,7 @@ def exit_code(error: PolyvecError) -> int:
             return UNREACHABLE
         case StoreError():
             return UNREACHABLE if error.retryable else FAILED
-        case SearchBudgetError():
+        case SearchBudgetError() | MigrationError():
             return FAILED
         case _:
             return USAGE

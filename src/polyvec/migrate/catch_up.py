@@ -1,0 +1,134 @@
+"""After the copy: what writers touched meanwhile is read again and applied or deleted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from polyvec.migrate.content import differences
+from polyvec.migrate.syncing import WHOLE, batch_of, sync_records
+from polyvec.migrate.transforms import apply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from polyvec.collection import Collection
+    from polyvec.migrate.content import Difference
+    from polyvec.migrate.plan import Plan
+    from polyvec.migrate.touched import TouchedLog
+    from polyvec.migrate.watch import Watch
+    from polyvec.records import RecordBatch
+
+    Remake = Callable[[RecordBatch], tuple[RecordBatch, dict[int, str]]]
+
+PAUSE_S: Final = 0.05
+ATTEMPTS: Final = 20
+
+
+class CatchUp:
+    """Applies a touched-log to the target of a migration.
+
+    Parameters
+    ----------
+    plan
+        Of the migration.
+    log
+        Of the writers.
+    origin, goal
+        The two collections.
+    watch
+        Told of the progress.
+    remake
+        Gives a batch new vectors, or None.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        log: TouchedLog,
+        origin: Collection[Any],
+        goal: Collection[Any],
+        watch: Watch,
+        remake: Remake | None = None,
+    ) -> None:
+        self._plan = plan
+        self._log = log
+        self._origin = origin
+        self._goal = goal
+        self._watch = watch
+        self._remake = remake
+
+    def run(self) -> int:
+        """Apply every event up to now; return how many.
+
+        What comes later is applied by the writers themselves: nothing overwrites it any more,
+        for the copy is over and whoever applies holds the log's lock.
+        """
+        self._log.free_the_dead()
+        end = self._log.end()
+        name = self._plan.source.collection
+        self._watch.start("catch-up", None)
+        count = 0
+        while True:
+            with self._log.applying():
+                events = self._log.touched(name, end)
+                places: dict[str, list[str]] = {}
+                for event in events:
+                    places.setdefault(event.namespace, []).append(event.id)
+                for namespace, ids in places.items():
+                    self._sync(namespace, ids)
+                self._log.forget(events)
+            count += len(events)
+            for namespace, ids in places.items():
+                self._watch.add(namespace, len(ids))
+            if not events and not self._wait_for_begun(end):
+                self._log.copying(now=False)
+                self._watch.event("caught_up", events=count)
+                return count
+
+    def _wait_for_begun(self, end: int) -> bool:
+        """Whether writers are in the middle of something older: wait for them a moment."""
+        begun = self._log.begun(self._plan.source.collection, end)
+        if not begun:
+            return False
+        self._watch.pause(PAUSE_S)
+        self._log.free_the_dead()
+        return True
+
+    def _sync(self, namespace: str, ids: list[str]) -> None:
+        transforms = self._plan.transforms
+        sync_records(self._origin, self._goal, namespace, ids, transforms, self._remake)
+
+    def settle(self, one: Difference, tolerance: float) -> bool:
+        """Whether a difference that a verification saw was only a write under way.
+
+        The record is compared again while nobody applies; if a writer is between the primary and
+        the log's lock, its record is brought over here first, as the writer would.
+        """
+        assert one.id is not None
+        namespace = self._plan.transforms.source_of(one.namespace)
+        name = self._plan.source.collection
+        for _ in range(ATTEMPTS):
+            with self._log.applying():
+                if self._equal(one, namespace, tolerance):
+                    return True
+                busy = self._log.busy(name, namespace, one.id)
+                if busy:
+                    self._sync(namespace, [one.id])
+                # Once more without an event too: one may have begun and ended in between.
+                if self._equal(one, namespace, tolerance):
+                    return True
+                if not busy:
+                    return False
+            self._watch.pause(PAUSE_S)
+        return False
+
+    def _equal(self, one: Difference, namespace: str, tolerance: float) -> bool:
+        assert one.id is not None
+        source = self._origin.namespace(namespace).get([one.id], include=WHOLE)
+        target = self._goal.namespace(one.namespace).get([one.id], include=WHOLE)
+        if not source:
+            return not target
+        batch, _ = apply(self._plan.transforms, batch_of(source, self._origin.dimension))
+        if self._remake is not None:
+            batch, _ = self._remake(batch)
+        return not differences(one.namespace, batch.records(), target, tolerance)

@@ -1,0 +1,90 @@
+"""Bringing single records of the target up to the source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from polyvec.evaluate import compile_predicate
+from polyvec.migrate.transforms import Transforms, apply
+from polyvec.records import RecordBatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from polyvec.collection import Collection
+    from polyvec.migrate.touched import Event
+    from polyvec.records import VectorRecord
+    from polyvec.types import Include
+
+WHOLE: Final[tuple[Include, ...]] = ("metadata", "text", "vector")
+
+NO_TRANSFORMS: Final = Transforms()
+
+
+def batch_of(records: Sequence[VectorRecord[Any]], dimension: int) -> RecordBatch:
+    """Return records as a batch; those without a vector are marked as such."""
+    present = np.array(["vector" in record.model_fields_set for record in records], dtype=np.bool_)
+    vectors = np.zeros((len(records), dimension), dtype=np.float32)
+    for row, record in enumerate(records):
+        if present[row]:
+            vectors[row] = record.vector
+    return RecordBatch(
+        ids=[record.id for record in records],
+        vectors=vectors,
+        metadata=[record.metadata for record in records],
+        texts=[record.text for record in records],
+        present=None if present.all() else present,
+    )
+
+
+def sync_records(
+    origin: Collection[Any],
+    goal: Collection[Any],
+    namespace: str,
+    ids: Sequence[str],
+    transforms: Transforms = NO_TRANSFORMS,
+    remake: Callable[[RecordBatch], tuple[RecordBatch, dict[int, str]]] | None = None,
+) -> None:
+    """Read records again from the source; write those that are there, delete the others.
+
+    With strong reads: the log belongs to writers of stores that have them.
+    The caller holds the log's lock, so that nobody else does the same crosswise.
+    """
+    wanted = list(dict.fromkeys(ids))
+    space = goal.namespace(transforms.target_of(namespace))
+    found = origin.namespace(namespace).get(wanted, include=WHOLE, consistency="strong")
+    where = transforms.filter
+    if where is not None:
+        fits = compile_predicate(where)
+        found = [record for record in found if fits(record.metadata)]
+    clashes: dict[int, str] = {}
+    if found:
+        batch, clashes = apply(transforms, batch_of(found, origin.dimension))
+        if remake is not None:
+            batch, more = remake(batch)
+            clashes = {**clashes, **more}
+        rows = [row for row in range(len(batch)) if row not in clashes]
+        if rows:
+            space.upsert(batch.take(rows))
+    there = {record.id for row, record in enumerate(found) if row not in clashes}
+    gone = [name for name in wanted if name not in there]
+    if gone:
+        space.delete(gone)
+
+
+def sync_events(
+    events: Sequence[Event],
+    origin_of: Callable[[str], Collection[Any]],
+    goal_of: Callable[[str], Collection[Any]],
+    transforms: Transforms = NO_TRANSFORMS,
+    remake: Callable[[RecordBatch], tuple[RecordBatch, dict[int, str]]] | None = None,
+) -> None:
+    """Bring the records of events up to date, one call per namespace; the log's lock is held."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for event in events:
+        places.setdefault((event.collection, event.namespace), []).append(event.id)
+    for (collection, namespace), ids in places.items():
+        origin, goal = origin_of(collection), goal_of(collection)
+        sync_records(origin, goal, namespace, ids, transforms, remake)
