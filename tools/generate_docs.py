@@ -41,7 +41,10 @@ def url_of(backend: str, folder: str) -> str:
         "parquet": f"parquet://{folder}",
         "chroma": "chroma://localhost",
         "pgvector": "postgresql://localhost/polyvec",
+        "pinecone": "pinecone://localhost",
         "qdrant": "qdrant://localhost",
+        "milvus": "milvus://localhost",
+        "weaviate": "weaviate://localhost",
     }
     return urls[backend]
 

@@ -14,6 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+from tests.conformance import sampling
 
 from polyvec import registry
 from polyvec.bounds import UNKNOWN, Bounds
@@ -166,6 +167,11 @@ LATE = AdapterPlugin(backend="late", schemes=("late",), config=LateConfig, modul
 
 # The way an entry point would lead here, without a package to install.
 sys.modules[MODULE] = sys.modules[__name__]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is repeated, see `tests.conformance.sampling`."""
+    sampling.take(items, config)
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,12 @@ import pytest
 import polyvec
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PAGES: Final = ("README.md", "docs/tutorial.md")
+PAGES: Final = (
+    "README.md",
+    "docs/tutorial.md",
+    "docs/how-to/migrate.md",
+    "docs/how-to/migrate-online.md",
+)
 FENCE: Final = re.compile(
     r"(?P<skip><!-- not run -->\s*)?^```(?P<kind>python|text)\n(?P<body>.*?)^```$",
     re.MULTILINE | re.DOTALL,

@@ -25,8 +25,11 @@ import pytest
 
 MODULES: Final = {
     "chroma": "tests.services.chroma",
+    "milvus": "tests.services.milvus",
     "pgvector": "tests.services.pgvector",
+    "pinecone": "tests.services.pinecone",
     "qdrant": "tests.services.qdrant",
+    "weaviate": "tests.services.weaviate",
 }
 """Backend to the module that starts it."""
 

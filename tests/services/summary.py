@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -83,6 +83,17 @@ def _counted(reporter: TerminalReporter) -> dict[str, Counter[str]]:
     return counted
 
 
+def _seconds(reporter: TerminalReporter) -> dict[str, float]:
+    """Return how long the tests of each backend took, with what was set up for them."""
+    taken: dict[str, float] = defaultdict(float)
+    for reports in reporter.stats.values():
+        for report in reports:
+            backend = backend_of(getattr(report, "nodeid", ""))
+            if backend is not None:
+                taken[backend] += getattr(report, "duration", 0.0)
+    return taken
+
+
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     """Print the table, and in plain words what did not run."""
     counted = _counted(terminalreporter)
@@ -91,10 +102,12 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     table = Table(title="servers under test", title_justify="left")
     table.add_column("backend")
     table.add_column("server, version", overflow="fold")
-    for word in OUTCOMES.values():
+    for word in (*OUTCOMES.values(), "seconds"):
         table.add_column(word, justify="right")
+    taken = _seconds(terminalreporter)
     for backend in sorted(counted):
         numbers = [f"{counted[backend][outcome]:,}" for outcome in OUTCOMES]
+        numbers.append(f"{taken[backend]:.0f}")
         table.add_row(backend, _found.get(backend, "none was needed"), *numbers)
     console = Console(width=WIDTH, no_color=True)
     with console.capture() as captured:

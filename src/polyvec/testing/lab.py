@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import polyvec
 from polyvec.capabilities import Capabilities, Consistency, Feature
+from polyvec.schema import Flat
 from polyvec.testing.checks import check_rows
 from polyvec.testing.oracle import records
 from polyvec.testing.rows import DIMENSION
@@ -37,6 +38,13 @@ ALL: Final = ("vector", "metadata", "text")
 MOST_SPACES: Final = 60
 """Namespaces made in one pooled collection before it is retired. Some stores keep what was deleted
 (local Qdrant looks at it in every filter), others lose records as they are rewritten (Chroma)."""
+
+SCRATCH: Final = "scratch"
+"""Label of the kept namespace that tests change."""
+
+STOCK: Final = 6
+"""Collections made at once for tests that want one of their own: on Milvus one takes 3 s until it
+can be read, and so do many that are made together."""
 
 EVERYTHING: Final = 1000
 """More than any namespace of the suite holds, and allowed as `top_k` nearly everywhere."""
@@ -77,6 +85,7 @@ class Pool:
         self._names: dict[tuple[Shape, bool], str] = {}
         self._opened: dict[tuple[Shape, bool, Any], Collection[Any]] = {}
         self.made: Counter[Shape] = Counter()
+        self._stock: list[str] = []
         self._ready: set[str] = set()
         self.kept: dict[str, Collection[Any]] = {}
 
@@ -109,6 +118,14 @@ class Pool:
         self._opened[key] = opened
         return opened
 
+    def unused(self, shape: Shape) -> str:
+        """Return the name of a collection that no test has used, of the one usual shape."""
+        if len(self._stock) < STOCK:  # those made now get ready while older ones are used
+            for name in [fresh_name() for _ in range(STOCK)]:
+                self.store.create_collection(name, dimension=shape.dimension, metric=shape.metric)
+                self._stock.append(name)
+        return self._stock.pop(0)
+
     def retire(self) -> None:
         """Drop the pooled collections in which many namespaces were made; between tests."""
         for shape in [shape for shape, made in self.made.items() if made > MOST_SPACES]:
@@ -129,7 +146,7 @@ class Pool:
     def close(self) -> None:
         """Drop the pooled collections and close the store."""
         try:
-            for name in self._names.values():
+            for name in [*self._names.values(), *self._stock]:
                 self.store.drop_collection(name, missing_ok=True)
         finally:
             self.store.close()
@@ -210,14 +227,23 @@ class Lab:
         self.write(space, rows)
         return space
 
-    def kept(self, label: str, rows: Rows) -> Collection[Any]:
+    def kept(self, label: str, rows: Rows, index: Index | None = None) -> Collection[Any]:
         """Return a namespace with the rows that is written once for the run; only read it."""
         if label not in self.pool.kept:
-            base = self.pool.collection(Shape(DIMENSION, self.metric, None), kept=True)
+            base = self.pool.collection(Shape(DIMENSION, self.metric, index), kept=True)
             space = base.namespace(fresh_name(label))
             self.write(space, rows)
             self.pool.kept[label] = space
         return self.pool.kept[label]
+
+    def scratch(self, rows: Rows) -> Collection[Any]:
+        """Return a kept namespace that tests change and put right again, hundreds of times.
+
+        Without a graph where the store can: a graph keeps the places of deleted records for
+        minutes, and whatever is written walks through them.
+        """
+        flat = Flat() if "flat" in self.store.capabilities.index_kinds else None
+        return self.kept(SCRATCH, rows, flat)
 
     def discard(self, label: str) -> None:
         """Forget a kept namespace that a failed test may have left half changed."""
@@ -227,6 +253,9 @@ class Lab:
         self, *, dimension: int = DIMENSION, metric: Metric | None = None, **settings: Any
     ) -> Collection[Any]:
         """Return a collection of the test's own, dropped afterwards."""
+        if dimension == DIMENSION and metric in (None, self.metric) and not settings:
+            unused = self.pool.unused(Shape(dimension, self.metric, None))
+            return self.store.collection(self.drop_later(unused))
         name = self.collection_name()
         made: Collection[Any] = self.store.create_collection(
             name, dimension=dimension, metric=metric or self.metric, **settings

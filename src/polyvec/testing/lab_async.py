@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import polyvec
 from polyvec.capabilities import Capabilities, Consistency, Feature
+from polyvec.schema import Flat
 from polyvec.testing.checks import check_rows
 from polyvec.testing.oracle import records
 from polyvec.testing.rows import DIMENSION
@@ -36,6 +37,13 @@ ALL: Final = ("vector", "metadata", "text")
 MOST_SPACES: Final = 60
 """Namespaces made in one pooled collection before it is retired. Some stores keep what was deleted
 (local Qdrant looks at it in every filter), others lose records as they are rewritten (Chroma)."""
+
+SCRATCH: Final = "scratch"
+"""Label of the kept namespace that tests change."""
+
+STOCK: Final = 6
+"""Collections made at once for tests that want one of their own: on Milvus one takes 3 s until it
+can be read, and so do many that are made together."""
 
 EVERYTHING: Final = 1000
 """More than any namespace of the suite holds, and allowed as `top_k` nearly everywhere."""
@@ -76,6 +84,7 @@ class AsyncPool:
         self._names: dict[tuple[Shape, bool], str] = {}
         self._opened: dict[tuple[Shape, bool, Any], AsyncCollection[Any]] = {}
         self.made: Counter[Shape] = Counter()
+        self._stock: list[str] = []
         self._ready: set[str] = set()
         self.kept: dict[str, AsyncCollection[Any]] = {}
 
@@ -108,6 +117,16 @@ class AsyncPool:
         self._opened[key] = opened
         return opened
 
+    async def unused(self, shape: Shape) -> str:
+        """Return the name of a collection that no test has used, of the one usual shape."""
+        if len(self._stock) < STOCK:  # those made now get ready while older ones are used
+            for name in [fresh_name() for _ in range(STOCK)]:
+                await self.store.create_collection(
+                    name, dimension=shape.dimension, metric=shape.metric
+                )
+                self._stock.append(name)
+        return self._stock.pop(0)
+
     async def retire(self) -> None:
         """Drop the pooled collections in which many namespaces were made; between tests."""
         for shape in [shape for shape, made in self.made.items() if made > MOST_SPACES]:
@@ -128,7 +147,7 @@ class AsyncPool:
     async def aclose(self) -> None:
         """Drop the pooled collections and close the store."""
         try:
-            for name in self._names.values():
+            for name in [*self._names.values(), *self._stock]:
                 await self.store.drop_collection(name, missing_ok=True)
         finally:
             await self.store.aclose()
@@ -209,14 +228,25 @@ class AsyncLab:
         await self.write(space, rows)
         return space
 
-    async def kept(self, label: str, rows: Rows) -> AsyncCollection[Any]:
+    async def kept(
+        self, label: str, rows: Rows, index: Index | None = None
+    ) -> AsyncCollection[Any]:
         """Return a namespace with the rows that is written once for the run; only read it."""
         if label not in self.pool.kept:
-            base = await self.pool.collection(Shape(DIMENSION, self.metric, None), kept=True)
+            base = await self.pool.collection(Shape(DIMENSION, self.metric, index), kept=True)
             space = base.namespace(fresh_name(label))
             await self.write(space, rows)
             self.pool.kept[label] = space
         return self.pool.kept[label]
+
+    async def scratch(self, rows: Rows) -> AsyncCollection[Any]:
+        """Return a kept namespace that tests change and put right again, hundreds of times.
+
+        Without a graph where the store can: a graph keeps the places of deleted records for
+        minutes, and whatever is written walks through them.
+        """
+        flat = Flat() if "flat" in self.store.capabilities.index_kinds else None
+        return await self.kept(SCRATCH, rows, flat)
 
     def discard(self, label: str) -> None:
         """Forget a kept namespace that a failed test may have left half changed."""
@@ -226,6 +256,9 @@ class AsyncLab:
         self, *, dimension: int = DIMENSION, metric: Metric | None = None, **settings: Any
     ) -> AsyncCollection[Any]:
         """Return a collection of the test's own, dropped afterwards."""
+        if dimension == DIMENSION and metric in (None, self.metric) and not settings:
+            unused = await self.pool.unused(Shape(dimension, self.metric, None))
+            return await self.store.collection(self.drop_later(unused))
         name = self.collection_name()
         made: AsyncCollection[Any] = await self.store.create_collection(
             name, dimension=dimension, metric=metric or self.metric, **settings

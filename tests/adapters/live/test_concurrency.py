@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
+from tests.adapters.live.waiting import counts, is_late, settle
 from tests.services import Server
 
 import polyvec
-from polyvec import ClosedError, Collection, F
+from polyvec import ClosedError, Collection, F, VectorStore
 
 RECORDS: Final = 20_000
 THREADS: Final = 8
@@ -26,14 +27,16 @@ def part_of(at: int, parts: int) -> tuple[list[str], Any, list[dict[str, Any]]]:
     return ids, vectors, [{"part": at, "row": row} for row in range(size)]
 
 
-def check_everything_is_there(collection: Collection[dict[str, Any]], parts: int) -> None:
+def check_everything_is_there(
+    store: VectorStore, collection: Collection[dict[str, Any]], parts: int
+) -> None:
+    counts(store, collection, RECORDS)
     ids = [key for batch in collection.scan(include=()) for key in batch.ids]
     assert len(ids) == len(set(ids)) == RECORDS
-    assert collection.count() == RECORDS
-    assert collection.count(F("part") == parts - 1) == RECORDS // parts
+    counts(store, collection, RECORDS // parts, F("part") == parts - 1)
 
 
-def test_threads(collection: Collection[dict[str, Any]]) -> None:
+def test_threads(store: VectorStore, collection: Collection[dict[str, Any]]) -> None:
     def work(at: int) -> None:
         ids, vectors, metadata = part_of(at, THREADS)
         for start in range(0, len(ids), 500):
@@ -41,6 +44,7 @@ def test_threads(collection: Collection[dict[str, Any]]) -> None:
             collection.upsert(
                 ids=ids[start:stop], vectors=vectors[start:stop], metadata=metadata[start:stop]
             )
+            settle(store, collection, [ids[start]])
             assert [r.id for r in collection.get([ids[start]])] == [ids[start]]
             # Everybody writes these, in the same statement order or not.
             shared = [f"s{number}" for number in range(20)]
@@ -50,22 +54,27 @@ def test_threads(collection: Collection[dict[str, Any]]) -> None:
 
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(work, range(THREADS)))
-    check_everything_is_there(collection, THREADS)
-    assert collection.namespace("shared").count() == 20
+    check_everything_is_there(store, collection, THREADS)
+    counts(store, collection.namespace("shared"), 20)
 
 
 def test_tasks(
-    collection: Collection[dict[str, Any]], networked: Server, loop: asyncio.Runner
+    store: VectorStore,
+    collection: Collection[dict[str, Any]],
+    networked: Server,
+    loop: asyncio.Runner,
 ) -> None:
     name = collection.describe().name
 
     async def everything() -> None:
-        async with polyvec.connect_async(networked.url) as store:
-            theirs = await store.collection(name)
+        async with polyvec.connect_async(networked.url) as opened:
+            theirs = await opened.collection(name)
 
             async def work(at: int) -> None:
                 ids, vectors, metadata = part_of(at, TASKS)
                 await theirs.upsert(ids=ids, vectors=vectors, metadata=metadata)
+                if is_late(store):
+                    await theirs.wait_until_visible(ids)
                 assert [r.id for r in await theirs.get([ids[-1]])] == [ids[-1]]
                 hits = await theirs.query(vectors[0], top_k=3, filter=F("part") == at)
                 assert hits[0].id == ids[0]
@@ -73,7 +82,7 @@ def test_tasks(
             await asyncio.gather(*(work(at) for at in range(TASKS)))
 
     loop.run(everything())
-    check_everything_is_there(collection, TASKS)
+    check_everything_is_there(store, collection, TASKS)
 
 
 def _count_in_child(collection: Collection[dict[str, Any]], answers: Any) -> None:

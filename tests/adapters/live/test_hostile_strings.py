@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.adapters.live import hostile
+from tests.adapters.live.waiting import eventually, settle
 
 from polyvec import Collection, F, InvalidRequestError, PolyvecError, VectorStore
 from polyvec.evaluate import matches
@@ -26,6 +27,7 @@ def sentinel(store: VectorStore, fresh_name: Callable[[], str]) -> Iterator[None
     ids = [*hostile.STRINGS[:50], "sentinel"]
     metadata = [{"category": "kept", "n": at} for at in range(len(ids))]
     made.upsert(ids=ids, vectors=vectors(len(ids)), metadata=metadata, texts=ids)
+    settle(store, made, ids)
     before = made.get(ids)
     yield
     assert made.get(ids) == before
@@ -38,11 +40,12 @@ def test_the_corpus_is_large_enough() -> None:
 
 
 @pytest.mark.usefixtures("sentinel")
-def test_ids_values_and_texts(collection: Any_) -> None:
+def test_ids_values_and_texts(store: VectorStore, collection: Any_) -> None:
     strings = list(hostile.STRINGS)
     metadata = [{"value": text, "list": [text, "x"], "in": {"side": text}} for text in strings]
     block = vectors(len(strings))
     collection.upsert(ids=strings, vectors=block, metadata=metadata, texts=strings)
+    settle(store, collection, strings)
     found = collection.get(strings)
     assert [record.id for record in found] == strings
     assert [record.metadata for record in found] == metadata
@@ -52,15 +55,17 @@ def test_ids_values_and_texts(collection: Any_) -> None:
         assert collection.query(block[at], top_k=1)[0].id == strings[at]
     gone = strings[::7]
     collection.delete(gone)
+    settle(store, collection, gone, absent=True)
     left = [text for text in strings if text not in set(gone)]
     assert sorted(key for batch in collection.scan() for key in batch.ids) == sorted(left)
 
 
 @pytest.mark.usefixtures("sentinel")
-def test_operands(collection: Any_) -> None:
+def test_operands(store: VectorStore, collection: Any_) -> None:
     strings = list(hostile.STRINGS)
     metadata = [{"value": text, "list": [text], "in": {"side": text}} for text in strings]
     collection.upsert(ids=strings, vectors=vectors(len(strings)), metadata=metadata)
+    settle(store, collection, strings)
     for text in strings[::3]:
         for where in (
             F("value") == text,
@@ -74,11 +79,12 @@ def test_operands(collection: Any_) -> None:
 
 
 @pytest.mark.usefixtures("sentinel")
-def test_keys(collection: Any_) -> None:
+def test_keys(store: VectorStore, collection: Any_) -> None:
     keys = list(hostile.KEYS)
     metadata = [{key: at, "in": {key: {"deep": at}}} for at, key in enumerate(keys)]
     ids = [f"r{at}" for at in range(len(keys))]
     collection.upsert(ids=ids, vectors=vectors(len(keys)), metadata=metadata)
+    settle(store, collection, ids)
     assert [record.metadata for record in collection.get(ids)] == metadata
     for at, key in list(enumerate(keys))[::3]:
         for where in (F((key,)) == at, F(("in", key, "deep")) >= 0, F((key,)).exists()):
@@ -86,17 +92,23 @@ def test_keys(collection: Any_) -> None:
             assert collection.count(where) == expected, where
     changed = keys[0]
     collection.update(["r0"], set={changed: "new"}, unset=[keys[1]])
+    settle(store, collection, ["r0"])
     assert collection.get(["r0"])[0].metadata[changed] == "new"
 
 
 @pytest.mark.usefixtures("sentinel")
-def test_namespaces(collection: Any_) -> None:
+def test_namespaces(store: VectorStore, collection: Any_) -> None:
     names = list(dict.fromkeys(hostile.NAMESPACES))[::4]
     for at, name in enumerate(names):
         space = collection.namespace(name)
         space.upsert(ids=["same"], vectors=vectors(1), metadata=[{"n": at}])
-    assert collection.namespaces() == dict.fromkeys(names, 1)
+
+    def check() -> None:
+        assert collection.namespaces() == dict.fromkeys(names, 1)
+
+    eventually(store, check)
     collection.drop_namespace(names[3])
+    settle(store, collection.namespace(names[3]), ["same"], absent=True)
     for at, name in enumerate(names):
         found = [record.metadata["n"] for record in collection.namespace(name).get(["same"])]
         assert found == ([] if at == 3 else [at])

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.adapters.live.waiting import settle
 
-from polyvec import Collection
+from polyvec import Collection, VectorStore
 from polyvec.evaluate import matches
 from polyvec.filters import Filter
 from polyvec.rewrite import is_all
@@ -44,12 +45,14 @@ def drawn(strategy: st.SearchStrategy[Any], number: int) -> list[Any]:
 
 @pytest.mark.timeout(3600)
 def test_every_filter_selects_what_the_oracle_selects(
+    store: VectorStore,
     collection: Collection[dict[str, Any]],
 ) -> None:
     items: list[dict[str, Any]] = drawn(metadata(), RECORDS)
     ids = [f"r{at:04}" for at in range(len(items))]
     vectors = np.random.default_rng(1).normal(size=(len(items), 4)).astype(np.float32)
     collection.upsert(ids=ids, vectors=vectors, metadata=items)
+    settle(store, collection, ids)
     some = 0
     for where in drawn(filters(), FILTERS):
         node: Filter = where

@@ -11,6 +11,7 @@ from polyvec.filter_json import to_dict
 from polyvec.filters import F
 from polyvec.rewrite import is_all
 from polyvec.testing.cases import CASES, Case
+from polyvec.testing.lab import SCRATCH
 from polyvec.testing.oracle import matching, ranking
 from polyvec.testing.rows import sample, vector
 from polyvec.testing.rules import Area
@@ -56,21 +57,21 @@ class Filters(Area):
     @pytest.mark.parametrize("case", [case for case in CASES if not is_all(case.where)], ids=str)
     def test_delete_by(self, lab: Lab, case: Case) -> None:
         gone = matching(WORLD, case.where, allow_empty=case.empty, allow_all=case.all)
-        space = lab.kept("scratch", WORLD)
-        lab.discard("scratch")
+        space = lab.scratch(WORLD)
+        lab.discard(SCRATCH)
         space.delete(filter=case.where)
         lab.settle(space, sorted(gone), absent=True)
         assert set(lab.ids(space)) == WORLD.keys() - gone
         lab.write(space, {key: WORLD[key] for key in gone})
-        lab.pool.kept["scratch"] = space  # whole again, for the next case
+        lab.pool.kept[SCRATCH] = space  # whole again, for the next case
 
     @pytest.mark.parametrize("case", CASES[::6], ids=str)
     def test_update_by(self, lab: Lab, case: Case) -> None:
         if is_all(case.where):
             pytest.skip("an update of everything is refused, see the area bad input")
         hit = matching(WORLD, case.where, allow_empty=case.empty, allow_all=case.all)
-        space = lab.kept("scratch", WORLD)
-        lab.discard("scratch")
+        space = lab.scratch(WORLD)
+        lab.discard(SCRATCH)
         space.update(filter=case.where, set={"touched": 1})
 
         def touches(wanted: set[str]) -> None:
@@ -81,7 +82,7 @@ class Filters(Area):
         lab.eventually(lambda: touches(hit))
         space.update(sorted(hit), unset=["touched"])
         lab.eventually(lambda: touches(set()))
-        lab.pool.kept["scratch"] = space
+        lab.pool.kept[SCRATCH] = space
 
     def test_thousands_of_operands(self, lab: Lab) -> None:
         rows = sample(25)

@@ -10,6 +10,7 @@ from polyvec.filter_json import to_dict
 from polyvec.filters import F
 from polyvec.rewrite import is_all
 from polyvec.testing.cases import CASES, Case
+from polyvec.testing.lab_async import SCRATCH
 from polyvec.testing.oracle import matching, ranking
 from polyvec.testing.rows import sample, vector
 from polyvec.testing.rules import AsyncArea
@@ -55,21 +56,21 @@ class AsyncFilters(AsyncArea):
     @pytest.mark.parametrize("case", [case for case in CASES if not is_all(case.where)], ids=str)
     async def test_delete_by(self, lab: AsyncLab, case: Case) -> None:
         gone = matching(WORLD, case.where, allow_empty=case.empty, allow_all=case.all)
-        space = await lab.kept("scratch", WORLD)
-        lab.discard("scratch")
+        space = await lab.scratch(WORLD)
+        lab.discard(SCRATCH)
         await space.delete(filter=case.where)
         await lab.settle(space, sorted(gone), absent=True)
         assert set(await lab.ids(space)) == WORLD.keys() - gone
         await lab.write(space, {key: WORLD[key] for key in gone})
-        lab.pool.kept["scratch"] = space  # whole again, for the next case
+        lab.pool.kept[SCRATCH] = space  # whole again, for the next case
 
     @pytest.mark.parametrize("case", CASES[::6], ids=str)
     async def test_update_by(self, lab: AsyncLab, case: Case) -> None:
         if is_all(case.where):
             pytest.skip("an update of everything is refused, see the area bad input")
         hit = matching(WORLD, case.where, allow_empty=case.empty, allow_all=case.all)
-        space = await lab.kept("scratch", WORLD)
-        lab.discard("scratch")
+        space = await lab.scratch(WORLD)
+        lab.discard(SCRATCH)
         await space.update(filter=case.where, set={"touched": 1})
 
         async def touches(wanted: set[str]) -> None:
@@ -80,7 +81,7 @@ class AsyncFilters(AsyncArea):
         await lab.eventually(lambda: touches(hit))
         await space.update(sorted(hit), unset=["touched"])
         await lab.eventually(lambda: touches(set()))
-        lab.pool.kept["scratch"] = space
+        lab.pool.kept[SCRATCH] = space
 
     async def test_thousands_of_operands(self, lab: AsyncLab) -> None:
         rows = sample(25)
