@@ -53,6 +53,9 @@ PAGE: Final = 1_000
 TRIES: Final = 3
 """Exact searches that are repeated, where a hit is missing."""
 
+AGREEING: Final = 2
+"""Counts that must agree with a short answer; each takes 1 ms."""
+
 ONLY_IDS: Final[Columns] = frozenset()
 VECTORS: Final[Columns] = frozenset({"vector"})
 
@@ -251,15 +254,18 @@ class AsyncWeaviateAdapter(AsyncAdapter):
         columns: Columns,
         count: int | None,
     ) -> Found:
-        """Search again while hits are missing: objects that were just being replaced have none."""
+        """Search again while hits are missing: objects that are just being replaced have no place.
+
+        One that is replaced without a pause may have none when they are counted, either: a short
+        answer is believed when several counts agree with it.
+        """
         found = await self._requests.near(target, query, where, k, columns)
-        for _ in range(TRIES):
-            if len(found.batch) >= k:
-                break
-            if count is None:
-                count = await self._requests.count(target, where, rough=True)
-            if len(found.batch) >= count:
-                break
+        agreed, tries = int(count is not None and len(found.batch) >= count), 0
+        while len(found.batch) < k and agreed < AGREEING and tries < TRIES:
+            if len(found.batch) >= await self._requests.count(target, where, rough=True):
+                agreed += 1
+                continue
+            agreed, tries = 0, tries + 1
             found = await self._requests.near(target, query, where, k, columns)
         return found
 

@@ -1,4 +1,4 @@
-"""A run takes every case of the corpus on every backend, and a quarter where they are repeated."""
+"""A run takes every case of the corpus on every backend, and a part where they are repeated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.conformance.sampling import ONE_OF, REPEATING, is_left_out
+from tests.conformance.sampling import IN_PROCESS, OF_WRITES, ONE_OF, REPEATING, WRITES, is_left_out
 
 from polyvec.testing import AsyncConformanceSuite, ConformanceSuite
 from polyvec.testing.areas.filters import Filters
@@ -41,14 +41,31 @@ def test_every_backend_runs_the_whole_corpus_once() -> None:
     assert {key for found in by_module.values() for key in found} >= REPEATING
 
 
+def taken(class_name: str, test: str) -> int:
+    place = type(class_name, (), {"__module__": "tests.conformance.test_x"})
+
+    def item(at: int) -> Any:
+        call = SimpleNamespace(indices={"case": at})
+        return SimpleNamespace(cls=place, callspec=call, name=f"{test}[{at}]")
+
+    return sum(not is_left_out(item(at)) for at in range(len(CASES)))
+
+
 @pytest.mark.parametrize("name", sorted(REPEATING))
-def test_a_quarter_is_taken(name: str, request: pytest.FixtureRequest) -> None:
-    place = type(name, (), {"__module__": "tests.conformance.test_x"})
+@pytest.mark.parametrize("test", ["test_filter", *sorted(WRITES)])
+def test_a_part_is_taken_where_cases_are_repeated(name: str, test: str) -> None:
+    assert abs(taken(name, test) - len(CASES) / ONE_OF) < 1
 
-    def item(**indices: int) -> Any:
-        return SimpleNamespace(cls=place, callspec=SimpleNamespace(indices=indices))
 
-    taken = sum(not is_left_out(item(case=at)) for at in range(len(CASES)))
-    assert abs(taken - len(CASES) / ONE_OF) < 1
-    assert not is_left_out(item(other=1))
+def test_every_case_is_selected_by_and_a_part_of_them_written_by() -> None:
+    assert taken("TestBackend", "test_filter") == len(CASES)
+    for test in WRITES:
+        assert abs(taken("TestBackend", test) - len(CASES) / OF_WRITES) < 1
+        for name in IN_PROCESS:
+            assert taken(name, test) == len(CASES)
+
+
+@pytest.mark.parametrize("case", [0, 1, 2])
+def test_only_conformance_classes_are_thinned(case: int, request: pytest.FixtureRequest) -> None:
+    assert case < len(CASES)
     assert not is_left_out(request.node)
