@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from tests.migrate.faulty import faulty
 from tests.migrate.records import everything
+from tests.services import server
 
 from polyvec import (
     Collection,
@@ -93,6 +94,14 @@ class Writers:
             thread.join()
         assert not self.errors
         assert len(self.kinds) == 5
+
+
+def test_a_source_whose_scan_needs_quiet_is_refused(target: VectorStore, tmp_path: Path) -> None:
+    log, journal = tmp_path / "touched.sqlite", tmp_path / "j"
+    with pytest.raises(NotSupportedError, match="pinecone may miss records while others write"):
+        migrate(server("pinecone").url, target, "docs", touched=log, journal=journal)
+    assert not log.exists()
+    assert not journal.exists()
 
 
 @pytest.mark.parametrize("round_", range(3))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from polyvec import _checks
-from polyvec.errors import InvalidRequestError
+from polyvec.capabilities import ScanStability
+from polyvec.errors import InvalidRequestError, NotSupportedError
 from polyvec.migrate.engine import Settings
 from polyvec.migrate.journal import Journal
 from polyvec.migrate.plan import Plan, load_plan
@@ -174,6 +175,8 @@ def migrate(
     check_verify(verify)
     watch = Watch(progress, log)
     with open_sides(source, target) as (here, there):
+        if touched is not None:
+            _check_online(here)
         if engine == "ray":
             check_reachable(here.store.config, there.store.config)
         if resume:
@@ -244,6 +247,16 @@ def _resumed(
         opened.close()
         raise
     return opened
+
+
+def _check_online(source: Side) -> None:
+    """Refuse writers beside a scan that promises nothing while they write."""
+    can = source.store.capabilities
+    if can.scan_stability is ScanStability.QUIESCENT:
+        raise NotSupportedError(
+            f"touched: a scan of {can.store} may miss records while others write, so that no copy "
+            "beside writers can be complete; stop them, and migrate without the touched-log"
+        )
 
 
 @contextmanager
