@@ -6,11 +6,10 @@ whole suite runs in both colours. The random part of it runs over pgvector once 
 
 from __future__ import annotations
 
-import atexit
 from functools import cache
 
 import pytest
-from tests.services import server
+from tests.services import at_end, server
 from tests.services.pinecone import VISIBILITY_DELAY_S, Gateway
 
 from polyvec.testing import AsyncConformanceSuite, ConformanceSuite
@@ -33,7 +32,7 @@ class TestPineconeAsync(AsyncConformanceSuite):
 def over_pgvector() -> str:
     """Return the URL of a gateway that lasts as long as the process, as the pools of stores do."""
     gateway = Gateway(server("pgvector").url, visibility_delay_s=VISIBILITY_DELAY_S)
-    atexit.register(gateway.stop)
+    at_end(gateway.stop)
     return gateway.url
 
 

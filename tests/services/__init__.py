@@ -16,6 +16,8 @@ from __future__ import annotations
 import atexit
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -88,6 +90,24 @@ class Foreign(Server):
 
 
 _started: dict[str, str] = {}
+_ends: list[Callable[[], object]] = []
+
+
+def at_end(end: Callable[[], object]) -> None:
+    """Have something called when the tests are over, or else the process; what came last first."""
+    _ends.append(end)
+
+
+@atexit.register
+def end_all() -> None:
+    """End what this process started.
+
+    A worker of pytest-xdist has ten seconds to leave when its tests are over, and is killed then,
+    which leaves its servers running: so this is called before it says that they are.
+    """
+    while _ends:
+        with suppress(OSError):
+            _ends.pop()()
 
 
 @cache
@@ -97,7 +117,7 @@ def _running(backend: str) -> Server | str:
     except Absent as absent:
         _started[backend] = f"did not run: {absent}"
         return str(absent)
-    atexit.register(server.stop)
+    at_end(server.stop)
     _started[backend] = server.what
     return server
 

@@ -8,7 +8,6 @@ second in place of three, and a strong read 20 ms in place of 200; `DEFAULTS` le
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import fcntl
 import importlib.util
@@ -27,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.error import URLError
 from urllib.parse import urlsplit
 
-from tests.services import Absent, Foreign, Server, docker, fence, given_url, server
+from tests.services import Absent, Foreign, Server, at_end, docker, fence, given_url, server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +83,7 @@ def with_defaults() -> Server | None:
     if not isinstance(server("milvus"), Local):
         return None
     running = Local(DEFAULTS)
-    atexit.register(running.stop)
+    at_end(running.stop)
     return running
 
 

@@ -5,19 +5,18 @@ Debian and others have it as the package `pgbouncer`; no Python package brings i
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from tests.services import server
+from tests.services import at_end, server
 from tests.services.process import free_port
 
 READY_WITHIN_S: Final = 20.0
@@ -56,7 +55,7 @@ def url() -> str | None:
     # It refuses to run as root.
     user = "nobody" if os.geteuid() == 0 else None
     process = subprocess.Popen(command, user=user, stderr=subprocess.PIPE)
-    atexit.register(_stop, process, folder)
+    at_end(partial(_stop, process, folder))
     _wait_until_it_listens(process, own_port)
     return f"postgresql://postgres@127.0.0.1:{own_port}{target.path}"
 

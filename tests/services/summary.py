@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from rich.console import Console
 from rich.table import Table
-from tests.services import MODULES, started
+from tests.services import MODULES, end_all, started
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -60,7 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Send home what this process started; in CI, fail where a backend is missing."""
+    """End what this process started and send home what it was; in CI, fail where one is missing."""
+    end_all()
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output[KEY] = started()
