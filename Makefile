@@ -86,7 +86,7 @@ lock: $(STAMP) ## write requirements/dev.txt (LOCK_ARGS=--upgrade for newer vers
 	@UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 		$${PIP_INDEX_URL:+--default-index "$$PIP_INDEX_URL"} $(LOCK_ARGS) \
-		--extra testing --extra pgvector --extra chroma --extra qdrant --extra pinecone --extra serve --extra weaviate --extra milvus --extra hnsw --group dev --output-file requirements/dev.txt pyproject.toml
+		--extra testing --extra pgvector --extra chroma --extra qdrant --extra pinecone --extra serve --extra weaviate --extra milvus --extra hnsw --extra ray --group dev --output-file requirements/dev.txt pyproject.toml
 
 clean: ## remove what the other targets made, .venv too
 	@rm -rf .venv build dist site reports .coverage* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache

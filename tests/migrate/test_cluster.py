@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
+import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from multiprocessing import get_context
@@ -104,25 +105,29 @@ def test_stores_that_belong_to_one_process(tmp_path: Path) -> None:
         migrate("memory://", "memory://", "docs", engine="spark")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="ray is installed")
-def test_without_ray(ends: tuple[str, str, str]) -> None:
+def test_without_ray(ends: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     source, target, name = ends
+    monkeypatch.setitem(sys.modules, "ray", None)  # what an import then finds: nothing
     with pytest.raises(MissingDependencyError, match=r"polyvec\[ray\]"):
         migrate(source, target, name, to=f"{name}_2", engine="ray", fidelity="none")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed")
 @pytest.mark.filterwarnings("default")  # Ray's own
-def test_on_a_local_ray_of_two_workers(ends: tuple[str, str, str]) -> None:
+def test_on_a_local_ray_of_two_workers(
+    ends: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     ray: Any = importlib.import_module("ray")
     source, target, name = ends
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    try:
-        report = migrate(
-            source, target, name, to=f"{name}_2", engine="ray", workers=2, batch_size=50
-        )
-    finally:
-        ray.shutdown()
+    # Short, because the paths of its sockets may have 107 characters.
+    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _temp_dir=folder)
+        try:
+            report = migrate(
+                source, target, name, to=f"{name}_2", engine="ray", workers=2, batch_size=50
+            )
+        finally:
+            ray.shutdown()
     assert report.ok
     with polyvec.connect(target) as store:
         assert_equal(SAMPLE, store.collection(f"{name}_2"), 1e-6)
