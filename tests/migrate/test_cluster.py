@@ -105,6 +105,20 @@ def test_stores_that_belong_to_one_process(tmp_path: Path) -> None:
         migrate("memory://", "memory://", "docs", engine="spark")
 
 
+def letters(texts: list[str]) -> list[list[float]]:
+    return [[float(len(text)), 1.0, 0.0] for text in texts]
+
+
+def test_new_vectors_are_made_in_one_process(ends: tuple[str, str, str], tmp_path: Path) -> None:
+    source, target, name = ends
+    to, journal = f"{name}_2", tmp_path / "j"
+    with pytest.raises(MigrationError, match="re-embedding needs engine='local'"):
+        migrate(source, target, name, to=to, engine="ray", reembed=letters, journal=journal)
+    assert not journal.exists()
+    with polyvec.connect(target) as store:
+        assert not store.has_collection(to)
+
+
 def test_without_ray(ends: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     source, target, name = ends
     monkeypatch.setitem(sys.modules, "ray", None)  # what an import then finds: nothing

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from polyvec.errors import MigrationError, MissingDependencyError
 from polyvec.migrate.journal import Task
-from polyvec.migrate.steps import Order, Step, copy_step
+from polyvec.migrate.steps import Order, Step, check_portable, copy_step
 
 if TYPE_CHECKING:
     from polyvec.config import StoreConfig
@@ -109,8 +109,7 @@ class ClusterEngine:
         watch: Watch,
         executor: Executor,
     ) -> None:
-        if plan.transforms.reembed is not None:
-            raise MigrationError("re-embedding needs engine='local', which has its cache")
+        check_portable(plan.transforms)
         self._journal = journal
         self._order = Order(plan.model_dump_json(), source, target, settings, BATCHES_PER_STEP)
         self._settings = settings

@@ -17,7 +17,7 @@ from polyvec.migrate.planner import Planner
 from polyvec.migrate.reembed import load, name_of
 from polyvec.migrate.run import Run, check_fidelity, check_pairing
 from polyvec.migrate.sides import Endpoint, Side, open_sides
-from polyvec.migrate.steps import check_reachable
+from polyvec.migrate.steps import check_portable, check_reachable
 from polyvec.migrate.touched import TouchedLog
 from polyvec.migrate.transforms import Transforms, make_transforms
 from polyvec.migrate.watch import LogLine, Watch
@@ -178,6 +178,7 @@ def migrate(
         if touched is not None:
             _check_online(here)
         if engine == "ray":
+            check_portable(transforms)
             check_reachable(here.store.config, there.store.config)
         if resume:
             directory = _directory(journal, here, there, collection, to, plan)
@@ -189,6 +190,8 @@ def migrate(
             plan = plan if isinstance(plan, Plan) else load_plan(Path(plan))
             check_pairing(plan, here, there, collection, to, transforms)
             check_fidelity(plan, max_errors)
+            if engine == "ray":
+                check_portable(plan.transforms)
             opened = Journal.create(_directory(journal, here, there, collection, to, plan), plan)
         with (
             closing(opened),

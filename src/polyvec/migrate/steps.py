@@ -23,6 +23,7 @@ from polyvec.store import VectorStore, connect
 
 if TYPE_CHECKING:
     from polyvec.config import StoreConfig
+    from polyvec.migrate.transforms import Transforms
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +131,15 @@ def check_reachable(*configs: StoreConfig) -> None:
                 f"a {config.backend} store of this kind belongs to one process; "
                 "use servers with engine='ray', or engine='local'"
             )
+
+
+def check_portable(transforms: Transforms) -> None:
+    """Refuse what only this process can do.
+
+    Raises
+    ------
+    MigrationError
+        They make new vectors.
+    """
+    if transforms.reembed is not None:
+        raise MigrationError("re-embedding needs engine='local', which has its cache")
