@@ -214,6 +214,15 @@ class ServerLink:
             client.close()
 
 
+async def _at_once(*_: Any, **__: Any) -> tuple[bool, str]:
+    """Wait for nothing; what waits is `ready`, when a collection is first read.
+
+    The asynchronous client ignores `sync=False` and `_async=True` (3.0.2): it looks for an index
+    every half second and for a loaded collection until it is there, which takes 3 s.
+    """
+    return True, ""
+
+
 class AsyncServerLink:
     """A server, for the asynchronous adapter, which stays on one event loop.
 
@@ -245,6 +254,8 @@ class AsyncServerLink:
                 async with asyncio.timeout(wait):
                     await made._connect()  # noqa: SLF001 - else the first two calls connect twice
                 made._handler._on_rpc_error = partial(self._failed, made)  # noqa: SLF001 - see above
+                made._handler.wait_for_creating_index = _at_once  # noqa: SLF001 - see there
+                made._handler.wait_for_loading_collection = _at_once  # noqa: SLF001 - see there
                 self.client = made
             return self.client
 

@@ -175,6 +175,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
+def _fewer_random_cases(request: pytest.FixtureRequest) -> None:
+    """Draw fewer random cases where classes repeat one another."""
+    if request.cls is not None and "lab" in request.fixturenames:  # pyright: ignore[reportUnknownMemberType]  # pytest does not say
+        lab: Any = request.getfixturevalue("lab")
+        lab.examples = sampling.examples(request.cls.__name__, lab.examples)
+
+
+@pytest.fixture(autouse=True)
 def _variants(monkeypatch: pytest.MonkeyPatch) -> None:
     """Register the variants for the tests of this folder, and for no others."""
     for name in ("poor", "late"):

@@ -3,8 +3,8 @@
 On every backend one class, the first and synchronous one, selects by every case; deletes and
 updates by a filter, which share its translation and cost many times a read, take each fourth. What
 else speaks to the same server, or is the same adapter in another colour, shares the translation,
-too: there each twelfth case runs, others in each class. `POLYVEC_TEST_ALL=1`, and `polyvec
-conformance URL`, run all of them.
+too: there each twelfth case runs, others in each class, and a quarter of the random examples.
+`POLYVEC_TEST_ALL=1`, and `polyvec conformance URL`, run all of them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ONE_OF: Final = 12
 OF_WRITES: Final = 4
+OF_RANDOM: Final = 4
 WRITES: Final = frozenset({"test_delete_by", "test_update_by"})
 IN_PROCESS: Final = frozenset({"TestMemory", "TestPoorStore"})
 """Classes where a write costs no more than a read."""
@@ -46,6 +47,13 @@ def one_of(class_name: str, test: str) -> int:
     if class_name in REPEATING:
         return ONE_OF
     return OF_WRITES if test in WRITES and class_name not in IN_PROCESS else 1
+
+
+def examples(class_name: str, asked: int) -> int:
+    """Return how many random cases each test of the stress tier of a class gets."""
+    if class_name not in REPEATING or os.environ.get("POLYVEC_TEST_ALL"):
+        return asked
+    return max(1, asked // OF_RANDOM)
 
 
 def is_left_out(item: pytest.Item) -> bool:

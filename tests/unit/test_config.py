@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
@@ -287,6 +287,7 @@ def test_unknown_option_lists_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize("place", SECRET_PLACES)
+@settings(max_examples=50)  # in each of many places
 @given(secret=st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=6))
 def test_no_secret_is_shown(place: str, secret: str) -> None:
     secret = f"hunter2{secret}"

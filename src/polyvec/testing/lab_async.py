@@ -38,6 +38,9 @@ MOST_SPACES: Final = 60
 """Namespaces made in one pooled collection before it is retired. Some stores keep what was deleted
 (local Qdrant looks at it in every filter), others lose records as they are rewritten (Chroma)."""
 
+FEW_SPACES: Final = 12
+"""The same where the store is in this process, which makes a collection in no time."""
+
 SCRATCH: Final = "scratch"
 """Label of the kept namespace that tests change."""
 
@@ -84,6 +87,7 @@ class AsyncPool:
         self._names: dict[tuple[Shape, bool], str] = {}
         self._opened: dict[tuple[Shape, bool, Any], AsyncCollection[Any]] = {}
         self.made: Counter[Shape] = Counter()
+        self._most = FEW_SPACES if sharing is Sharing.PRIVATE else MOST_SPACES
         self._stock: list[str] = []
         self._ready: set[str] = set()
         self.kept: dict[str, AsyncCollection[Any]] = {}
@@ -129,7 +133,7 @@ class AsyncPool:
 
     async def retire(self) -> None:
         """Drop the pooled collections in which many namespaces were made; between tests."""
-        for shape in [shape for shape, made in self.made.items() if made > MOST_SPACES]:
+        for shape in [shape for shape, made in self.made.items() if made > self._most]:
             del self.made[shape]
             name = self._names.pop((shape, False))
             for key in [key for key in self._opened if key[:2] == (shape, False)]:

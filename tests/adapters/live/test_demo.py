@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from functools import cache
 
 from tests.services import Server
 
 MAIN = "from polyvec.cli import main; main()"
 
 
+@cache
 def steps(*arguments: str) -> str:
     """Return what the demo prints from its second step on: the first table names the store."""
     command = [sys.executable, "-c", MAIN, "demo", *arguments]

@@ -21,7 +21,7 @@ from polyvec.rewrite import is_all
 from polyvec.testing.strategies import filters, metadata
 
 RECORDS: Final = 150
-FILTERS: Final = int(os.environ.get("POLYVEC_RANDOM_FILTERS", "500"))
+FILTERS: Final = int(os.environ.get("POLYVEC_RANDOM_FILTERS", "250"))
 
 
 def drawn(strategy: st.SearchStrategy[Any], number: int) -> list[Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 from uuid import uuid4
@@ -125,6 +127,25 @@ def test_another_process_sees_it_with_a_strong_read(store: VectorStore, name: st
             assert there.count(consistency="strong") == count
         here.delete(["r1"])
         assert there.count(consistency="strong") == 4
+
+
+def test_making_collections_waits_for_none_of_them(name: str) -> None:
+    """In either colour: the client of one of them would wait 3 s for each."""
+    names = [f"{name}_{at}" for at in range(6)]
+
+    async def make() -> float:
+        async with polyvec.connect_async(server("milvus").url) as store:
+            await store.ping()
+            began = time.monotonic()
+            for one in names:
+                await store.create_collection(one, dimension=4)
+            took = time.monotonic() - began
+            for one in names:
+                assert await (await store.collection(one)).count() == 0
+                await store.drop_collection(one)
+            return took
+
+    assert asyncio.run(make()) < 6.0  # it takes 0.2 s, and took 18
 
 
 def test_the_server_of_the_tests_is_reached_by_loopback_only() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from polyvec.filters import F
 from polyvec.scoring import best_rows, exact_scores
+from polyvec.testing.lab import Shape, fresh_name
 from polyvec.testing.rules import Area, Tier
 
 if TYPE_CHECKING:
@@ -42,13 +43,16 @@ class Recall(Area):
         ids = [f"r{at:04}" for at in range(COUNT)]
         space = lab.pool.kept.get("recall")
         if space is None:
-            space = lab.namespace(dimension=DIMENSION)
+            shape = Shape(DIMENSION, lab.metric, None)
+            base = lab.pool.collection(shape, kept=True)
+            space = base.namespace(fresh_name("recall"))
             space.upsert(
                 ids=ids,
                 vectors=_clustered()[0],
                 metadata=[{"n": at, "share": at % 100} for at in range(COUNT)],
             )
             lab.settle(space, ids)
+            lab.pool.kept["recall"] = space
         return space, ids
 
     @pytest.mark.parametrize("percent", [100, 50, 10, 1])
