@@ -177,8 +177,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def _fewer_random_cases(request: pytest.FixtureRequest) -> None:
     """Draw fewer random cases where classes repeat one another."""
-    place: Any = request.cls  # pyright: ignore[reportUnknownMemberType]  # pytest does not say
-    if place is not None and "lab" in request.fixturenames:
+    place = getattr(request, "cls", None)
+    if isinstance(place, type) and "lab" in request.fixturenames:
         lab: Any = request.getfixturevalue("lab")
         lab.examples = sampling.examples(place.__name__, lab.examples)
 
