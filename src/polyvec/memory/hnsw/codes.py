@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +36,8 @@ FAITHFUL: Final = 0.995
 
 def lengths_of(vectors: Floats) -> npt.NDArray[np.float64]:
     """Return the length of each row."""
-    wide = vectors.astype(np.float64)
-    lengths: npt.NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->i", wide, wide))
+    squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
+    lengths: npt.NDArray[np.float64] = np.sqrt(squares)
     return lengths
 
 
@@ -57,13 +57,17 @@ def encode(vectors: Floats, scale: float) -> Codes:
     return rounded
 
 
-def scale_of(space: Floats) -> float:
+def sample_of(rows: Floats) -> Floats:
+    """Return the rows by which the scale is chosen."""
+    return rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
+
+
+def scale_of(sample: Floats) -> float:
     """Return the factor from numbers to codes, or 0.0 where codes would lose neighbours.
 
     Outlying dimensions and very different lengths leave most numbers in a few steps of
     the one scale. Whether they do is tried out, on neighbours within a sample.
     """
-    sample = space[:: max(1, len(space) // SAMPLE)][:SAMPLE]
     limit = float(np.quantile(np.abs(sample), 0.9999)) if sample.size else 0.0
     if not np.isfinite(limit) or limit < 1e-30 or limit > 1e30:
         return 0.0
@@ -85,3 +89,10 @@ def _share(sample: npt.NDArray[np.float64], codes: Floats, probe: int) -> float:
     wanted = min(10, len(true))
     tenth = np.partition(true, wanted - 1)[wanted - 1]
     return min(1.0, float((true[nearest] <= tenth).sum()) / wanted)
+
+
+def longer(array: npt.NDArray[Any], length: int, fill: int = 0) -> npt.NDArray[Any]:
+    """Return a copy with `length` rows, the new ones filled."""
+    copy = np.full((length, *array.shape[1:]), fill, array.dtype)
+    copy[: len(array)] = array
+    return copy

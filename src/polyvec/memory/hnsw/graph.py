@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,7 @@ from polyvec.errors import InvalidRequestError
 from polyvec.memory.hnsw import codes, file
 from polyvec.memory.hnsw.kernels import Flags, Floats, Keys, Rows
 from polyvec.memory.hnsw.linking import insert_nodes, mend
-from polyvec.memory.hnsw.walk import scan, scan_longest, walk
+from polyvec.memory.hnsw.walk import in_parts, scan, scan_longest, walk
 from polyvec.schema import HNSW
 from polyvec.types import Metric
 
@@ -58,6 +57,12 @@ class Graph:
         would lose neighbours in a sample of the rows.
     """
 
+    KEEPS_VECTORS: ClassVar[bool] = True
+    """Whether the float32 rows are kept beside the codes, to score by."""
+
+    HEADROOM: ClassVar[float] = 1.0
+    """Length that dot has room for, over the greatest one at the time of building."""
+
     def __init__(self, dimension: int, metric: Metric, settings: HNSW, seed: int) -> None:
         self.metric: Final = metric
         self.m: Final = settings.m or M
@@ -72,7 +77,9 @@ class Graph:
         self._scale = 0.0
         self._count = 0
         self._entry = -1
-        self._vectors: Floats = np.empty((0, dimension), np.float32)
+        self._dimension = dimension
+        kept = dimension if self.KEEPS_VECTORS else 0
+        self._vectors: Floats = np.empty((0, kept), np.float32)
         extra = codes.EXTRA if metric is Metric.DOT else 0
         self._rows: Rows = np.empty((0, dimension + extra), np.float32)
         self._alive: Flags = np.empty(0, np.bool_)
@@ -83,7 +90,7 @@ class Graph:
         self._upper_rows = 0
 
     @classmethod
-    def build(cls, vectors: Floats, metric: Metric, settings: HNSW, seed: int = 0) -> Graph:
+    def build(cls, vectors: Floats, metric: Metric, settings: HNSW, seed: int = 0) -> Self:
         """Build the graph of all rows, in one thread.
 
         Parameters
@@ -98,17 +105,25 @@ class Graph:
         seed
             Of the levels.
         """
+        graph = cls.prepare(vectors, metric, settings, seed)
+        graph.insert(vectors)
+        return graph
+
+    @classmethod
+    def prepare(cls, vectors: Floats, metric: Metric, settings: HNSW, seed: int = 0) -> Self:
+        """Return an empty graph whose codes suit these rows, to insert them in parts."""
         graph = cls(vectors.shape[1], metric, settings, seed)
         if metric is Metric.DOT:
             lengths = codes.lengths_of(vectors)
             graph._radius = float(lengths.max(initial=0.0))
             graph._uneven = graph._radius > UNEVEN * float(lengths.mean()) if len(lengths) else True
-        ready = unit(vectors) if metric is Metric.COSINE else vectors
+            graph._radius *= cls.HEADROOM
+        sample = codes.sample_of(vectors)
+        ready = unit(sample) if metric is Metric.COSINE else sample
         graph._scale = codes.scale_of(codes.embed(ready, metric, graph._radius))
         if graph._scale:
             graph.kernel = "int8"
             graph._rows = np.empty((0, graph._rows.shape[1]), np.int8)
-        graph.insert(vectors)
         return graph
 
     def __len__(self) -> int:
@@ -152,11 +167,14 @@ class Graph:
         ready = unit(vectors) if self.metric is Metric.COSINE else vectors
         space = codes.embed(ready, self.metric, self._radius)
         if self.metric is Metric.DOT:
-            self._lengths = np.append(self._lengths, codes.lengths_of(vectors))
-            self._longest = np.argsort(-self._lengths, kind="stable")
+            lengths = codes.lengths_of(vectors)
             # A row beyond the radius has no place in the space of the graph.
-            self._uneven |= float(self._lengths[begin:].max()) > self._radius
-        self._vectors[begin:end] = ready
+            self._uneven |= float(lengths.max()) > self._radius
+            if self.KEEPS_VECTORS:
+                self._lengths = np.append(self._lengths, lengths)
+                self._longest = np.argsort(-self._lengths, kind="stable")
+        if self.KEEPS_VECTORS:
+            self._vectors[begin:end] = ready
         self._rows[begin:end] = self._code(space)
         self._count = end
         self._entry = insert_nodes(
@@ -237,12 +255,16 @@ class Graph:
 
     def save(self, path: Path) -> None:
         """Write the graph and its vectors to a file, which is replaced whole."""
-        header = {
+        file.write(path, self.header(), self.arrays())
+
+    def header(self) -> dict[str, Any]:
+        """Return what a file says of the graph beside its arrays; goes through JSON."""
+        return {
             "metric": self.metric.value,
             "m": self.m,
             "ef_construction": self.ef_construction,
             "seed": self.seed,
-            "dimension": self._vectors.shape[1],
+            "dimension": self._dimension,
             "kernel": self.kernel,
             "radius": self._radius,
             "uneven": bool(self._uneven),
@@ -250,13 +272,16 @@ class Graph:
             "entry": int(self._entry),
             "random": self._random.bit_generator.state,
         }
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the arrays that make up the graph, cut to its nodes."""
         arrays = {name: getattr(self, f"_{name}")[: self._count] for name in PER_NODE}
         if self.metric is not Metric.DOT:
             del arrays["lengths"], arrays["longest"]
-        file.write(path, header, {**arrays, "upper": self._upper[: max(1, self._upper_rows)]})
+        return {**arrays, "upper": self._upper[: max(1, self._upper_rows)]}
 
     @classmethod
-    def load(cls, path: Path) -> Graph:
+    def load(cls, path: Path) -> Self:
         """Open what `save` wrote: the same graph, which goes on as that one would have.
 
         Raises
@@ -266,7 +291,11 @@ class Graph:
         FileNotFoundError
             There is none.
         """
-        header, arrays = file.read(path)
+        return cls.restored(*file.read(path))
+
+    @classmethod
+    def restored(cls, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Return the graph that `header` and `arrays` came from."""
         settings = HNSW(m=header["m"], ef_construction=header["ef_construction"])
         graph = cls(header["dimension"], Metric(header["metric"]), settings, header["seed"])
         graph.kernel = header["kernel"]
@@ -321,13 +350,7 @@ class Graph:
                 coded[part], queries[part], allowed, pool, depth, found[part], numbers[part],
             )  # fmt: skip
 
-        edges = np.linspace(0, len(queries), min(threads, len(queries)) + 1).astype(int).tolist()
-        parts = [slice(a, b) for a, b in pairwise(edges)]
-        if len(parts) == 1:
-            share(parts[0])
-            return
-        with ThreadPoolExecutor(len(parts)) as workers:
-            list(workers.map(share, parts))
+        in_parts(share, len(queries), threads)
 
     def _scan(
         self,
@@ -355,23 +378,16 @@ class Graph:
         begin = self._count
         if end > len(self._levels):
             room = max(end, begin + begin // 2)
-            self._vectors = _longer(self._vectors, room)
-            self._rows = _longer(self._rows, room)
-            self._alive = _longer(self._alive, room)
-            self._levels = _longer(self._levels, room)
-            self._first = _longer(self._first, room)
-            self._bottom = _longer(self._bottom, room, -1)
+            self._vectors = codes.longer(self._vectors, room)
+            self._rows = codes.longer(self._rows, room)
+            self._alive = codes.longer(self._alive, room)
+            self._levels = codes.longer(self._levels, room)
+            self._first = codes.longer(self._first, room)
+            self._bottom = codes.longer(self._bottom, room, -1)
         draws = -np.log(1 - self._random.random(end - begin)) / np.log(max(self.m, 2))
         levels = np.minimum(TOP_LEVEL, draws.astype(np.int64))
         self._levels[begin:end] = levels
         self._first[begin:end] = self._upper_rows + np.cumsum(levels) - levels
         self._upper_rows += int(levels.sum())
         if self._upper_rows > len(self._upper):
-            self._upper = _longer(self._upper, self._upper_rows * 3 // 2 + 1, -1)
-
-
-def _longer(array: Rows, length: int, fill: int = 0) -> Rows:
-    """Return a copy with `length` rows, the new ones filled."""
-    longer = np.full((length, *array.shape[1:]), fill, array.dtype)
-    longer[: len(array)] = array
-    return longer
+            self._upper = codes.longer(self._upper, self._upper_rows * 3 // 2 + 1, -1)

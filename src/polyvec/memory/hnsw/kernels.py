@@ -17,6 +17,7 @@ Rows = npt.NDArray[Any]
 Links = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Keys = npt.NDArray[np.int64]
+Places = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
 
 
@@ -105,8 +106,11 @@ def beam(
     keys: Keys,
     visited: Flags,
     touched: Keys,
+    most: int,
 ) -> int:
     """Search one layer: algorithm 2. Returns how many nodes the pool holds, nearest first.
+
+    -1 when `most` distances had been computed and the pool was not finished.
 
     The pool is candidates and results at once. Its keys are `2 * node + 1` afterwards:
     the low bit says that the node's links have been followed. `visited` is all False
@@ -122,6 +126,9 @@ def beam(
         cursor += 1
         if key & 1:
             continue
+        if seen >= most:
+            size = -1
+            break
         keys[cursor - 1] = key | 1
         row = key >> 1
         if layer > 0:

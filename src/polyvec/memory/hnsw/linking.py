@@ -101,7 +101,7 @@ def insert_nodes(
             links = upper if layer > 0 else bottom
             size = beam(
                 rows, query, whole, links, first, layer, near, width,
-                distances, keys, visited, touched,
+                distances, keys, visited, touched, rows.shape[0] + 1,
             )  # fmt: skip
             near = int(keys[0]) >> 1
             count = select(rows, whole, distances, keys, size, most, chosen)
@@ -173,7 +173,7 @@ def mend(
         mended += 1
         size = beam(
             rows, rows[node], whole, bottom, first, 0, entry, width,
-            distances, keys, visited, touched,
+            distances, keys, visited, touched, rows.shape[0] + 1,
         )  # fmt: skip
         slot, host = -1, -1
         for i in range(size + count):

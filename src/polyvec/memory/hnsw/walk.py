@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from polyvec.memory.hnsw.jit import jit
-from polyvec.memory.hnsw.kernels import Flags, Floats, Keys, Links, Rows, beam, descend, place
+from polyvec.memory.hnsw.kernels import (
+    Flags,
+    Floats,
+    Keys,
+    Links,
+    Places,
+    Rows,
+    beam,
+    descend,
+    place,
+)
 
 FIRST_ROWS: Final = 1024
 """Rows that a scan by length takes first; each further step takes twice as many."""
@@ -63,7 +76,7 @@ def walk(
         near = descend(rows, coded[i], whole, upper, first, entry, top, 0)
         size = beam(
             rows, coded[i], whole, bottom, first, 0, near, width,
-            distances, keys, visited, touched,
+            distances, keys, visited, touched, rows.shape[0] + 1,
         )  # fmt: skip
         count, scored = 0, 0
         for j in range(size):
@@ -80,6 +93,61 @@ def walk(
         for j in range(count):
             found[i, j] = best_keys[j]
             scores[i, j] = best[j]
+
+
+@jit
+def propose(
+    rows: Rows,
+    whole: bool,
+    bottom: Links,
+    upper: Links,
+    first: Keys,
+    entry: int,
+    top: int,
+    coded: Rows,
+    owners: Places,
+    allowed: Flags,
+    width: int,
+    most: int,
+    found: Keys,
+    counts: Keys,
+) -> None:
+    """Find the nearest allowed nodes of each query by their codes, and name their owners.
+
+    `owners` says for each node which row of somebody else's it stands for, -1 for none;
+    `allowed` is theirs, and what lies beyond its end is not. `found` is (q, depth); `counts`
+    says how many of it are filled, -1 where the walk took more than `most` distances.
+    """
+    distances = np.empty(width + 1, np.float32)
+    keys = np.empty(width + 1, np.int64)
+    visited = np.zeros(rows.shape[0], np.bool_)
+    touched = np.empty(rows.shape[0], np.int64)
+    for i in range(coded.shape[0]):
+        near = descend(rows, coded[i], whole, upper, first, entry, top, 0)
+        size = beam(
+            rows, coded[i], whole, bottom, first, 0, near, width,
+            distances, keys, visited, touched, most,
+        )  # fmt: skip
+        count = 0
+        for j in range(size):
+            if count >= found.shape[1]:
+                break
+            owner = int(owners[keys[j] >> 1])
+            if 0 <= owner < allowed.shape[0] and allowed[owner]:
+                found[i, count] = owner
+                count += 1
+        counts[i] = count if size >= 0 else -1
+
+
+def in_parts(answer: Callable[[slice], None], queries: int, threads: int) -> None:
+    """Share queries out among threads and return when all are answered."""
+    edges = np.linspace(0, queries, max(1, min(threads, queries)) + 1).astype(int).tolist()
+    parts = [slice(a, b) for a, b in pairwise(edges)]
+    if len(parts) == 1:
+        answer(parts[0])
+        return
+    with ThreadPoolExecutor(len(parts)) as workers:
+        list(workers.map(answer, parts))
 
 
 def scan(
