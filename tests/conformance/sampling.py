@@ -30,6 +30,7 @@ REPEATING: Final = frozenset(
         "TestMemoryAsync",
         "TestMemoryDirectory",
         "TestMemoryDirectoryAsync",
+        "TestMemoryHnsw",
         "TestMilvusAsync",
         "TestPgvectorAsync",
         "TestPgvectorTransactionPooling",

@@ -19,3 +19,9 @@ class TestMemoryDirectory(ConformanceSuite):
 
 class TestMemoryDirectoryAsync(AsyncConformanceSuite):
     url = "memory://{tmp}"
+
+
+class TestMemoryHnsw(ConformanceSuite):
+    """Every search that asks for nothing else goes through the graph, however few records."""
+
+    url = "memory://?hnsw=always"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from polyvec.errors import InvalidRequestError, NotSupportedError
 from polyvec.primitives import StaleLayout
-from polyvec.schema import IVF
+from polyvec.schema import HNSW, IVF
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,11 +17,23 @@ if TYPE_CHECKING:
 
 
 def check_index(index: Index | None, operation: str) -> None:
-    """Refuse an index that the store lacks; HNSW and Flat are served by exact search."""
+    """Refuse an index that the store lacks."""
     if isinstance(index, IVF) and not index.best_effort:
         raise NotSupportedError(
             f"memory.{operation}: there is no IVF index, got {index!r}; leave the index out, "
             "use HNSW or Flat, or set best_effort=True"
+        )
+
+
+def check_search(params: Index | None) -> None:
+    """Refuse settings of a search that it cannot follow."""
+    check_index(params, "search")
+    if not isinstance(params, HNSW) or params.best_effort:
+        return
+    if params.m is not None or params.ef_construction is not None:
+        raise NotSupportedError(
+            f"memory.search: m and ef_construction are settings of a collection, got {params!r}; "
+            "leave them out of the query, or set best_effort=True"
         )
 
 

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 def open_store(config: MemoryConfig) -> Adapter:
     """Return the adapter; no I/O, the first primitive opens the directory."""
+    always = config.hnsw == "always"
     if config.dir is None:
-        return MemoryAdapter()
+        return MemoryAdapter(always=always)
     from polyvec.memory.directory import Directory
 
-    return MemoryAdapter(Directory(config.dir))
+    return MemoryAdapter(Directory(config.dir), always=always)

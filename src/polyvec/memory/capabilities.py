@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from polyvec.capabilities import (
@@ -28,7 +29,7 @@ CAPABILITIES: Final = Capabilities(
         }
     ),
     metrics=frozenset(Metric),
-    # An HNSW index is accepted and searched exactly for now: better than it was asked for.
+    # HNSW without numba, and below 20,000 records: exactly, which is better than was asked for.
     index_kinds=frozenset({"hnsw", "flat"}),
     limits=Limits(
         # The error bound of the float32 pass holds below it, exact.LONGEST_VECTOR.
@@ -56,6 +57,9 @@ CAPABILITIES: Final = Capabilities(
     vector_tolerance=0.0,  # rows are kept as they were written
     # Scores are float64; summing in another order differs by about dimension x 1e-16.
     score_tolerance=1e-12,
-    recall_floor=1.0,  # every search is exact
+    recall_floor=1.0,  # without an index every search is exact
     short_answer_is_complete=True,
 )
+
+ALWAYS_HNSW: Final = replace(CAPABILITIES, recall_floor=0.95)
+"""The same with a graph as the default index, `hnsw="always"`."""

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from polyvec.memory.filter_index import FilterIndex
+from polyvec.memory.graph_slot import GraphSlot
 from polyvec.records import RecordBatch
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class View:
         Lists that may be longer than `n` by now.
     index
         Turns filters into masks.
+    graph
+        Where a graph of the rows is, if there is one.
     """
 
     n: int
@@ -74,6 +77,7 @@ class View:
     metadata: list[MetadataDict]
     texts: list[str | None]
     index: FilterIndex
+    graph: GraphSlot
     _masks: dict[Filter, Mask] = field(default_factory=dict[Any, Any])
 
     def selected(self, filter: Filter | None) -> Mask | None:
@@ -95,6 +99,12 @@ class View:
         if self.present is None:
             return mask
         return self.present if mask is None else mask & self.present
+
+    @cached_property
+    def findable(self) -> int:
+        """How many rows a search without a filter may find."""
+        mask = self.searchable(None)
+        return self.n if mask is None else int(np.count_nonzero(mask))
 
     @cached_property
     def order(self) -> Rows:
@@ -144,6 +154,7 @@ class Columns:
         self.metadata: list[MetadataDict] = []
         self.texts: list[str | None] = []
         self.index = FilterIndex(self.metadata)
+        self.graph = GraphSlot()
         self._regular = True
         self._complete = True
 
@@ -187,6 +198,7 @@ class Columns:
             metadata=self.metadata,
             texts=self.texts,
             index=self.index,
+            graph=self.graph,
         )
 
     def reserve(self, rows: int) -> None:

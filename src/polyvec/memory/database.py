@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 import numpy as np
 
-from polyvec.errors import CollectionNotFoundError
+from polyvec.errors import CollectionExistsError, CollectionNotFoundError
 from polyvec.memory.operations import (
     Create,
     Delete,
@@ -84,6 +84,18 @@ class Database:
             f"no collection {name!r}{hint}; there are {sorted(self.collections)!r}",
             store="memory",
             operation=operation,
+        )
+
+    def refuse_taken(self, name: str, operation: str) -> None:
+        """Raise `CollectionExistsError` when a collection or an alias has the name."""
+        if name in self.collections:
+            what = f"a collection {name!r} exists already"
+        elif name in self.aliases:
+            what = f"{name!r} is an alias of {self.aliases[name]!r}"
+        else:
+            return
+        raise CollectionExistsError(
+            f"{what}; choose another name", store="memory", operation=operation
         )
 
     def apply(self, operation: Operation) -> None:

@@ -85,16 +85,26 @@ def search(
     check
         Score every row in float64. Slow; the answer must be the same.
     """
-    rows = None if allowed is None else np.flatnonzero(allowed)
-    count = view.n if rows is None else len(rows)
-    if count == 0:
+    rows = np.arange(view.n) if allowed is None else np.flatnonzero(allowed)
+    narrow = allowed is not None and len(rows) <= view.n * NARROW
+    if check or narrow or len(rows) <= k:
+        return among(view, queries, metric, k, rows, check=check)
+    return _search_field(_Field.of(view, None, allowed), queries, metric, k)
+
+
+def among(
+    view: View, queries: Vector, metric: Metric, k: int, rows: Rows, *, check: bool = False
+) -> list[Best]:
+    """Return the `k` best of some rows, which are gathered; otherwise as `search`."""
+    if len(rows) == 0:
         none = Best(np.empty(0, dtype=np.intp), np.empty(0, dtype=np.float64))
         return [none for _ in queries]
-    if check or count <= k:
-        everything = np.arange(view.n) if rows is None else rows
-        return [_ranked(view, query, metric, k, everything) for query in queries]
-    wide = rows is None or count > view.n * NARROW
-    field = _Field.of(view, None if wide else rows, allowed if wide else None)
+    if check or len(rows) <= k:
+        return [ranked(view, query, metric, k, rows) for query in queries]
+    return _search_field(_Field.of(view, rows, None), queries, metric, k)
+
+
+def _search_field(field: _Field, queries: Vector, metric: Metric, k: int) -> list[Best]:
     found: list[Best] = []
     step = max(1, PRODUCTS // len(field.norms))
     for start in range(0, len(queries), step):
@@ -147,7 +157,7 @@ def _search_block(field: _Field, queries: Vector, metric: Metric, k: int) -> lis
             rows = _contenders(field, products[at], float(lengths[at]), metric, k)
             if field.rows is not None:
                 rows = field.rows[rows]
-            found.append(_ranked(field.view, query, metric, k, rows))
+            found.append(ranked(field.view, query, metric, k, rows))
     return found
 
 
@@ -204,7 +214,7 @@ def _estimate(
             assert_never(metric)
 
 
-def _ranked(view: View, query: Vector, metric: Metric, k: int, rows: Rows) -> Best:
+def ranked(view: View, query: Vector, metric: Metric, k: int, rows: Rows) -> Best:
     """Return the `k` best of some rows by their float64 scores, ties by id."""
     double = query.astype(np.float64)
     scores = np.empty(len(rows), dtype=np.float64)

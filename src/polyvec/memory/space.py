@@ -125,5 +125,6 @@ class Space:
             rows = view.order[start : start + COPIED_ROWS]
             batch = view.batch(rows, ALL_COLUMNS, share=True)
             columns.append(batch, view.sequence[rows])
+        columns.graph = view.graph.move(view.order)
         self._columns = columns
         self._row_of = {record_id: row for row, record_id in enumerate(columns.ids)}

@@ -14,12 +14,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polyvec.adapter import Adapter
-from polyvec.errors import ClosedError, CollectionExistsError
-from polyvec.memory import _compile, exact
-from polyvec.memory._checks import check_cursor, check_index, check_target, cut_points
+from polyvec.errors import ClosedError
+from polyvec.memory import _compile, exact, graph_search, graphs
+from polyvec.memory._checks import (
+    check_cursor,
+    check_index,
+    check_search,
+    check_target,
+    cut_points,
+)
 from polyvec.memory._errors import map_error
-from polyvec.memory.capabilities import CAPABILITIES
+from polyvec.memory.capabilities import ALWAYS_HNSW, CAPABILITIES
 from polyvec.memory.database import Collection, Database
+from polyvec.memory.graph_file import GraphFile
+from polyvec.memory.graphs import Graphs
 from polyvec.memory.operations import (
     Create,
     Delete,
@@ -31,7 +39,7 @@ from polyvec.memory.operations import (
     Upsert,
 )
 from polyvec.primitives import Found, KeyRange, OpenedCollection, ScanPage
-from polyvec.schema import HNSW, Flat
+from polyvec.schema import Flat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +47,7 @@ if TYPE_CHECKING:
     from polyvec.bounds import Bounds
     from polyvec.capabilities import Capabilities
     from polyvec.errors import StoreError
-    from polyvec.filters import Filter, Leaf
+    from polyvec.filters import Leaf
     from polyvec.memory.columns import View
     from polyvec.memory.directory import Directory
     from polyvec.primitives import Columns, Native, Patch, Target
@@ -58,11 +66,16 @@ class MemoryAdapter(Adapter):
         nothing.
     check
         Search in float64 throughout, to check the float32 pass. Slow.
+    always
+        Make a graph of everything at once, for tests; see `Graphs`.
     """
 
-    def __init__(self, directory: Directory | None = None, *, check: bool = False) -> None:
+    def __init__(
+        self, directory: Directory | None = None, *, check: bool = False, always: bool = False
+    ) -> None:
         self._directory = directory
         self._check = check
+        self._graphs = Graphs(always=always)
         self._database: Database | None = None
         self._closed = False
         self._writing = Lock()  # one writer at a time, its disk work included
@@ -70,7 +83,7 @@ class MemoryAdapter(Adapter):
 
     @property
     def capabilities(self) -> Capabilities:
-        return CAPABILITIES
+        return ALWAYS_HNSW if self._graphs.always else CAPABILITIES
 
     @property
     def client(self) -> None:
@@ -93,6 +106,7 @@ class MemoryAdapter(Adapter):
         self._open()
 
     def close(self) -> None:
+        self._graphs.close()
         with self._writing, self._state:
             self._closed = True
             self._database = None
@@ -108,7 +122,7 @@ class MemoryAdapter(Adapter):
         check_index(spec.index, "create_collection")
 
         def plan(database: Database) -> Operation:
-            _refuse_taken(database, spec.name, "create_collection")
+            database.refuse_taken(spec.name, "create_collection")
             return Create(spec)
 
         self._write(plan)
@@ -119,19 +133,19 @@ class MemoryAdapter(Adapter):
         database = self._open()
         with self._state:
             found = database.collection(database.aliases.get(name, name), "open_collection")
+            views = [space.view() for space in found.spaces.values()]
         spec = found.spec
-        index = spec.index if isinstance(spec.index, HNSW) else Flat()
+        settings = self._graphs.settings(spec)
+        details = {"search": "exact"} if settings is None else graphs.describe(views)
+        directory = None if self._directory is None else str(self._directory.path)
         return OpenedCollection(
             name=spec.name,
             dimension=spec.dimension,
             metric=spec.metric,
-            index=index,
+            index=settings or Flat(),
             layout_kind="polyvec",
             layout=None,
-            details={
-                "search": "exact",
-                "directory": None if self._directory is None else str(self._directory.path),
-            },
+            details={**details, "directory": directory},
         )
 
     def drop_collection(self, name: str, *, timeout_s: float | None) -> None:
@@ -183,8 +197,20 @@ class MemoryAdapter(Adapter):
         consistency: str | None,
         timeout_s: float | None,
     ) -> list[Found]:
-        check_index(params, "search")
-        return self._search(target, queries, native, k, columns, "search")
+        check_search(params)
+        view, spec = self._view_of(target, "search")
+        allowed = view.searchable(native)
+        file = self._graph_file(target.collection.name, target.namespace)
+        covered = self._graphs.covered(view, spec, params, file)
+        if covered is None:
+            best = exact.search(view, queries, spec.metric, k, allowed, check=self._check)
+        else:
+            ef = self._graphs.ef_search(spec, params)
+            force = self._graphs.always
+            best = graph_search.search(
+                view, queries, spec.metric, k, allowed, covered, ef, force=force
+            )
+        return [Found(view.batch(rows, columns), scores) for rows, scores in best]
 
     def exact_search(
         self,
@@ -197,18 +223,7 @@ class MemoryAdapter(Adapter):
         consistency: str | None,
         timeout_s: float | None,
     ) -> list[Found]:
-        return self._search(target, queries, native, k, columns, "exact_search")
-
-    def _search(
-        self,
-        target: Target,
-        queries: Vector,
-        native: Filter | None,
-        k: int,
-        columns: Columns,
-        operation: str,
-    ) -> list[Found]:
-        view = self.view(target, operation)
+        view = self.view(target, "exact_search")
         allowed = view.searchable(native)
         metric = target.collection.metric
         best = exact.search(view, queries, metric, k, allowed, check=self._check)
@@ -298,7 +313,7 @@ class MemoryAdapter(Adapter):
         def plan(database: Database) -> Operation:
             database.collection(collection, "set_alias")
             if alias in database.collections:
-                _refuse_taken(database, alias, "set_alias")
+                database.refuse_taken(alias, "set_alias")
             return SetAlias(alias, collection)
 
         self._write(plan)
@@ -329,6 +344,15 @@ class MemoryAdapter(Adapter):
             if self._directory is not None:
                 self._directory.checkpoint(database)
 
+    def finish_graphs(self) -> None:
+        """Return when no graph is being made; searches use what there is meanwhile."""
+        self._graphs.wait()
+
+    def _graph_file(self, collection: str, namespace: str) -> GraphFile | None:
+        if self._directory is None:
+            return None
+        return GraphFile(self._directory.path, collection, namespace)
+
     def _write(self, plan: Callable[[Database], Operation | None]) -> None:
         """Plan a change, log it, make it, and return when it is durable.
 
@@ -354,9 +378,13 @@ class MemoryAdapter(Adapter):
 
     def view(self, target: Target, operation: str = "view") -> View:
         """Return the rows of a namespace as they are now; nothing done later changes them."""
+        return self._view_of(target, operation)[0]
+
+    def _view_of(self, target: Target, operation: str) -> tuple[View, CollectionSpec]:
         database = self._open()
         with self._state:
-            return self._collection(database, target, operation).space(target.namespace).view()
+            found = self._collection(database, target, operation)
+            return found.space(target.namespace).view(), found.spec
 
     @staticmethod
     def _collection(database: Database, target: Target, operation: str) -> Collection:
@@ -367,13 +395,3 @@ class MemoryAdapter(Adapter):
 
 def _delete(target: Target, ids: list[str] | None) -> Delete:
     return Delete(target.collection.name, target.namespace, ids)
-
-
-def _refuse_taken(database: Database, name: str, operation: str) -> None:
-    if name in database.collections:
-        what = f"a collection {name!r} exists already"
-    elif name in database.aliases:
-        what = f"{name!r} is an alias of {database.aliases[name]!r}"
-    else:
-        return
-    raise CollectionExistsError(f"{what}; choose another name", store="memory", operation=operation)

@@ -1,0 +1,100 @@
+"""A search by graph: the walk proposes, float64 disposes.
+
+The graph names candidates, rows that it lacks are scanned, and all of them are scored as an exact
+search scores. So whatever the graph is like, every hit is right, rightly scored and rightly
+ordered; and where fewer than `k` were found although more match, a scan follows.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from polyvec.memory import exact
+from polyvec.memory.planner import Question, Route, plan
+
+if TYPE_CHECKING:
+    from polyvec.memory.coded import Mask
+    from polyvec.memory.columns import View
+    from polyvec.memory.exact import Best
+    from polyvec.memory.graph_slot import Covered
+    from polyvec.types import Metric, Vector
+
+LEAST_DEPTH: Final = 32
+"""Candidates scored in float64 at least: int8 codes put the tenth best among the first 32."""
+
+MARGIN: Final = 8
+"""Candidates beyond `k` where the graph compares in float32."""
+
+QUERIES_PER_THREAD: Final = 16
+"""Fewer are not worth a thread."""
+
+
+def search(
+    view: View,
+    queries: Vector,
+    metric: Metric,
+    k: int,
+    allowed: Mask | None,
+    covered: Covered,
+    ef: int,
+    *,
+    force: bool = False,
+) -> list[Best]:
+    """Return about the `k` best rows for every query; arguments as of `exact.search`, and more.
+
+    Parameters
+    ----------
+    covered
+        The graph.
+    ef
+        Nodes kept while searching.
+    force
+        Use the graph whatever it costs.
+    """
+    passing = view.n if allowed is None else int(np.count_nonzero(allowed))
+    waiting = covered.outside(view.n)
+    if allowed is not None:
+        waiting = waiting[allowed[waiting]]
+    usable = not covered.graph.uneven and passing > 0
+    question = Question(
+        rows=view.n,
+        passing=passing,
+        masked=allowed is not None,
+        dimension=queries.shape[1],
+        queries=len(queries),
+        k=k,
+        ef=ef,
+        nodes=covered.graph.nodes if usable else 0,
+        waiting=len(waiting),
+    )
+    chosen = plan(question, force=force)
+    if chosen.route in {Route.SCAN, Route.SCAN_OF_MASK}:
+        return exact.search(view, queries, metric, k, allowed)
+    from polyvec.memory.hnsw.candidates import Walk  # needs numba, which a graph proves
+
+    depth = max(2 * k, LEAST_DEPTH) if covered.graph.kernel == "int8" else k + MARGIN
+    rows, counts = covered.graph.nearest(
+        queries,
+        covered.owners,
+        np.ones(view.n, np.bool_) if allowed is None else allowed,
+        Walk(chosen.width, min(depth, passing), chosen.most, _threads(len(queries))),
+    )
+    beside = exact.among(view, queries, metric, k, waiting)
+    short = counts < min(k, passing - len(waiting))
+    found = [
+        exact.ranked(view, query, metric, k, np.append(rows[at, : max(0, counts[at])], near.rows))
+        for at, (query, near) in enumerate(zip(queries, beside, strict=True))
+    ]
+    again = np.flatnonzero(short)
+    if len(again):
+        whole = exact.search(view, queries[again], metric, k, allowed)
+        for at, best in zip(again.tolist(), whole, strict=True):
+            found[at] = best
+    return found
+
+
+def _threads(queries: int) -> int:
+    return max(1, min(os.cpu_count() or 1, queries // QUERIES_PER_THREAD))
