@@ -3,6 +3,7 @@
     .polyvec.lock            held by the store that has the directory open
     checkpoint-00000007      everything up to some moment; generation 0 has none
     log-00000007             every write since
+    graph-0f3a…              the graph of a namespace, which can be made anew: see `graph_file`
 
 A checkpoint of the next generation is written under another name and flushed,
 then its empty log is made, then the checkpoint gets its name: that is the one
@@ -136,19 +137,23 @@ class Directory:
         end = log.append(operation)
         return Written(self, log, end)
 
-    def checkpoint_if_due(self, database: Database) -> None:
+    def checkpoint_if_due(self, database: Database) -> bool:
         """Write a checkpoint when the log has grown enough; nobody may write meanwhile.
+
+        Returns whether one was written.
 
         A checkpoint that fails is tried again when the log has doubled: the log
         has everything.
         """
         if self._open_log().size < self._due:
-            return
+            return False
         try:
             self.checkpoint(database)
         except OSError as exc:
             self._due = 2 * self._open_log().size
             logger.warning("%s: no checkpoint could be written: %s", self.path, exc)
+            return False
+        return True
 
     def checkpoint(self, database: Database) -> None:
         """Write a checkpoint now; nobody may write meanwhile.
@@ -187,6 +192,11 @@ class Directory:
         finally:
             if lock is not None:
                 lock.release()
+
+    @property
+    def usable(self) -> bool:
+        """Whether the directory is open, this process has it, and nothing went wrong in it."""
+        return self._log is not None and self._process == os.getpid() and self._broken is None
 
     def check_usable(self) -> None:
         """Raise when the directory cannot be trusted with a write, nor memory with a read."""

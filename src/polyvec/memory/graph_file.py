@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -19,19 +20,21 @@ from polyvec.errors import StoreError
 from polyvec.memory.graph_slot import Covered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
     import numpy.typing as npt
 
     from polyvec.memory.columns import View
+    from polyvec.memory.database import Database
     from polyvec.memory.hnsw.candidates import Candidates
-    from polyvec.schema import HNSW
+    from polyvec.schema import HNSW, CollectionSpec
     from polyvec.types import Metric
 
 logger = logging.getLogger("polyvec")
 
-PREFIX: Final = "graph-"
+_NAME: Final = re.compile(r"graph-[0-9a-f]{24}(\..+)?")
+"""Ours; with an ending, what an interrupted write left."""
 
 AGREEING: Final = 0.5
 """Share of nodes below which a file is not worth having: building anew is better."""
@@ -54,7 +57,7 @@ class GraphFile:
     def __init__(self, folder: Path, collection: str, namespace: str) -> None:
         self._place = [collection, namespace]
         name = sha256(json.dumps(self._place).encode()).hexdigest()[:24]
-        self.path = folder / f"{PREFIX}{name}"
+        self.path = folder / f"graph-{name}"
 
     def write(self, covered: Covered, view: View) -> None:
         """Replace the file; it is the old one or the new one, whatever happens.
@@ -87,6 +90,8 @@ class GraphFile:
             if header.pop("place") != self._place:
                 raise ValueError("it is of another namespace")
             graph = Candidates.restored(header, arrays)
+            if len(sequence) != graph.nodes:
+                raise ValueError("its arrays do not belong together")
             wanted = Candidates.prepare(view.vectors[:0], metric, settings)
             if graph.made_like() != wanted.made_like():
                 raise ValueError("it is of an index with other settings")
@@ -97,10 +102,6 @@ class GraphFile:
             return None
         covered = _agreeing(graph, sequence, view)
         return covered if len(covered.rest) <= AGREEING * view.findable else None
-
-    def remove(self) -> None:
-        """Remove the file if there is one."""
-        self.path.unlink(missing_ok=True)
 
 
 def _agreeing(graph: Candidates, sequence: npt.NDArray[np.int64], view: View) -> Covered:
@@ -126,9 +127,29 @@ def _agreeing(graph: Candidates, sequence: npt.NDArray[np.int64], view: View) ->
     return Covered(graph, owners, np.flatnonzero(missing), order[:0], view.n)
 
 
-def remove_others(folder: Path, keep: Iterable[GraphFile]) -> None:
-    """Remove graphs of namespaces that are gone, and what an interrupted write left."""
-    kept = {each.path for each in keep}
-    for path in folder.glob(f"{PREFIX}*"):
-        if path not in kept:
-            path.unlink(missing_ok=True)
+def save_all(
+    folder: Path, database: Database, wanted: Callable[[CollectionSpec], HNSW | None]
+) -> None:
+    """Write the graphs that changed since they were written, and remove those of nobody.
+
+    Nobody may write to the database meanwhile. What cannot be written is a warning: a graph can
+    be made anew.
+    """
+    kept: set[Path] = set()
+    try:
+        for name, collection in database.collections.items():
+            if wanted(collection.spec) is None:
+                continue
+            for namespace, space in collection.spaces.items():
+                file = GraphFile(folder, name, namespace)
+                kept.add(file.path)
+                view = space.view()
+                covered, work = view.graph.covered, view.graph.work
+                if covered is not None and covered.graph.nodes and covered is not work.saved:
+                    file.write(covered, view)
+                    work.saved = covered
+        for path in folder.iterdir():
+            if _NAME.fullmatch(path.name) and path not in kept:
+                path.unlink(missing_ok=True)
+    except OSError as exc:
+        logger.warning("%s: no graph could be written: %s", folder, exc)

@@ -63,5 +63,8 @@ class Policy(NamedTuple):
         return Task.EXTEND if len(new) > enough else Task.NOTHING
 
 
+LARGE: Final = Policy()
+"""Where there is something to gain."""
+
 ALWAYS: Final = Policy(least=1, enough=0, share=2**62)
 """From the first record on, and with each one."""

@@ -9,20 +9,24 @@ old one until the new one takes its place, in one assignment.
 from __future__ import annotations
 
 import logging
+from importlib.util import find_spec
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Final
 from weakref import finalize
 
 import numpy as np
 
-from polyvec.memory.graph_policy import ALWAYS, Policy, Task
+from polyvec.memory import graph_policy
+from polyvec.memory.graph_file import GraphFile, save_all
+from polyvec.memory.graph_policy import Policy, Task
 from polyvec.schema import HNSW, Flat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from polyvec.memory.columns import View
-    from polyvec.memory.graph_file import GraphFile
+    from polyvec.memory.database import Database
+    from polyvec.memory.directory import Directory
     from polyvec.memory.graph_slot import Covered
     from polyvec.schema import CollectionSpec, Index
     from polyvec.types import Metric
@@ -41,14 +45,17 @@ class Graphs:
 
     Parameters
     ----------
+    directory
+        Where they are kept; None keeps nothing.
     always
         Every collection that did not ask for `Flat()` has a graph, from its first record, and a
         search waits until it holds all records. For tests.
     """
 
-    def __init__(self, *, always: bool = False) -> None:
+    def __init__(self, directory: Directory | None, *, always: bool) -> None:
+        self._directory = directory
         self.always = always
-        self._policy = ALWAYS if always else Policy()
+        self._policy = graph_policy.ALWAYS if always else graph_policy.LARGE
         self._stop = Event()
         self._threads: set[Thread] = set()
         self._lock = Lock()
@@ -62,6 +69,11 @@ class Graphs:
             return spec.index
         return HNSW() if self.always and spec.index is None else None
 
+    def save(self, database: Database) -> None:
+        """Write the graphs into the directory; nobody may write to the database meanwhile."""
+        if self._directory is not None and self._directory.usable:
+            save_all(self._directory.path, database, self.settings)
+
     def close(self) -> None:
         """Stop the threads; what they were building is lost."""
         self._finalizer()
@@ -73,7 +85,7 @@ class Graphs:
         return asked or (settings and settings.ef_search) or EF_SEARCH
 
     def covered(
-        self, view: View, spec: CollectionSpec, params: Index | None, file: GraphFile | None
+        self, view: View, spec: CollectionSpec, namespace: str, params: Index | None
     ) -> Covered | None:
         """Return the graph to search a namespace by, and see to it that it becomes better.
 
@@ -87,6 +99,8 @@ class Graphs:
         due = self._policy.task(view) is not Task.NOTHING
         if not due or slot.work.failed or slot.moved or not self._able():
             return slot.covered
+        folder = None if self._directory is None else self._directory.path
+        file = None if folder is None else GraphFile(folder, spec.name, namespace)
         job = _Job(view, spec.metric, settings, file, self._policy, self._stop)
         if self.always:
             with slot.work.lock:
@@ -100,15 +114,8 @@ class Graphs:
         thread = Thread(target=job.run_and_release, name="polyvec-hnsw", daemon=True)
         with self._lock:
             self._threads -= {each for each in self._threads if not each.is_alive()}
-            self._threads.add(thread)
             thread.start()
-
-    def wait(self) -> None:
-        """Return when no graph is being made."""
-        with self._lock:
-            threads = list(self._threads)
-        for thread in threads:
-            thread.join()
+            self._threads.add(thread)
 
     def _able(self) -> bool:
         """Tell whether numba is there; warn once where it is not."""
@@ -120,16 +127,13 @@ class Graphs:
 
 
 def _numba_is_missing() -> bool:
-    try:
-        import polyvec.memory.hnsw  # noqa: F401  # pyright: ignore[reportUnusedImport]
-    except ImportError as exc:
-        logger.warning(
-            "HNSW collections are searched exactly, which finds everything and takes longer: "
-            "run: pip install 'polyvec[hnsw]' (%s)",
-            exc,
-        )
-        return True
-    return False
+    if find_spec("numba") is not None:  # importing it takes a second, which is for the thread
+        return False
+    logger.warning(
+        "collections with an HNSW index are searched exactly, which finds everything and takes "
+        "longer; for the graph run: pip install 'polyvec[hnsw]'"
+    )
+    return True
 
 
 class _Job:
@@ -160,13 +164,9 @@ class _Job:
 
     def run(self) -> None:
         """Make the graph and publish it. What fails is logged, and not tried again."""
-        from polyvec.memory.graph_builder import StoppedError
-
         try:
             self._read()
             self._make()
-        except StoppedError:
-            return
         except Exception:
             self._view.graph.work.failed = True
             logger.exception("a graph could not be made; its records are searched exactly")
@@ -177,17 +177,21 @@ class _Job:
         if slot.covered is None and self._file is not None and not slot.work.read:
             slot.work.read = True
             if (found := self._file.read(self._view, self._metric, self._settings)) is not None:
+                slot.work.saved = found
                 slot.publish(found)
 
     def _make(self) -> None:
         from polyvec.memory import graph_builder
 
         slot, task = self._view.graph, self._policy.task(self._view)
-        if task is Task.BUILD:
-            made = graph_builder.build(self._view, self._metric, self._settings, self._stop)
-            slot.publish(made)
-        elif task is Task.EXTEND and slot.covered is not None:
-            slot.publish(graph_builder.extend(slot.covered, self._view, self._stop))
+        try:
+            if task is Task.BUILD:
+                made = graph_builder.build(self._view, self._metric, self._settings, self._stop)
+                slot.publish(made)
+            elif task is Task.EXTEND and slot.covered is not None:
+                slot.publish(graph_builder.extend(slot.covered, self._view, self._stop))
+        except graph_builder.StoppedError:
+            return
 
 
 def _stop(stop: Event, threads: Iterable[Thread]) -> None:

@@ -98,14 +98,14 @@ def plan(asked: Question, *, force: bool = False) -> Plan:
     force
         Walk wherever there is a graph, for tests.
     """
-    scan = _scan(asked)
+    scan = scan_cost(asked)
     scanning = Plan(Route.SCAN_OF_MASK if asked.masked else Route.SCAN)
     in_graph = asked.passing - asked.waiting
     if asked.nodes == 0 or in_graph <= 0:
         return scanning
     wanted = max(asked.ef, asked.k)
     width = min(asked.nodes, -(-wanted * asked.nodes // min(in_graph, asked.nodes)))
-    visit = VISIT_NS[0] + VISIT_NS[1] * asked.dimension + VISIT_NS[2] * width
+    visit = visit_cost(asked.dimension, width)
     visits = min(asked.nodes, VISITS[0] * width ** VISITS[1])
     beside = _rows(GATHER_NS, asked.waiting, asked.dimension, asked.queries)
     if not force and visits * visit + beside >= scan:
@@ -114,8 +114,13 @@ def plan(asked: Question, *, force: bool = False) -> Plan:
     return Plan(Route.MASKED_GRAPH if asked.masked else Route.GRAPH, width, most)
 
 
-def _scan(asked: Question) -> float:
-    """Return what the scan costs, a query."""
+def visit_cost(dimension: int, width: int) -> float:
+    """Return what a visited node costs a walk with a pool of `width` nodes."""
+    return VISIT_NS[0] + VISIT_NS[1] * dimension + VISIT_NS[2] * width
+
+
+def scan_cost(asked: Question) -> float:
+    """Return what the scan costs a query."""
     if asked.masked and asked.passing <= asked.rows * NARROW:
         return _rows(GATHER_NS, asked.passing, asked.dimension, asked.queries)
     return _rows(SCAN_NS, asked.rows, asked.dimension, asked.queries)

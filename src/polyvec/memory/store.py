@@ -26,7 +26,6 @@ from polyvec.memory._checks import (
 from polyvec.memory._errors import map_error
 from polyvec.memory.capabilities import ALWAYS_HNSW, CAPABILITIES
 from polyvec.memory.database import Collection, Database
-from polyvec.memory.graph_file import GraphFile
 from polyvec.memory.graphs import Graphs
 from polyvec.memory.operations import (
     Create,
@@ -75,7 +74,7 @@ class MemoryAdapter(Adapter):
     ) -> None:
         self._directory = directory
         self._check = check
-        self._graphs = Graphs(always=always)
+        self._graphs = Graphs(directory, always=always)
         self._database: Database | None = None
         self._closed = False
         self._writing = Lock()  # one writer at a time, its disk work included
@@ -108,6 +107,8 @@ class MemoryAdapter(Adapter):
     def close(self) -> None:
         self._graphs.close()
         with self._writing, self._state:
+            if self._database is not None:
+                self._graphs.save(self._database)
             self._closed = True
             self._database = None
             if self._directory is not None:
@@ -200,8 +201,7 @@ class MemoryAdapter(Adapter):
         check_search(params)
         view, spec = self._view_of(target, "search")
         allowed = view.searchable(native)
-        file = self._graph_file(target.collection.name, target.namespace)
-        covered = self._graphs.covered(view, spec, params, file)
+        covered = self._graphs.covered(view, spec, target.namespace, params)
         if covered is None:
             best = exact.search(view, queries, spec.metric, k, allowed, check=self._check)
         else:
@@ -343,15 +343,7 @@ class MemoryAdapter(Adapter):
         with self._writing:
             if self._directory is not None:
                 self._directory.checkpoint(database)
-
-    def finish_graphs(self) -> None:
-        """Return when no graph is being made; searches use what there is meanwhile."""
-        self._graphs.wait()
-
-    def _graph_file(self, collection: str, namespace: str) -> GraphFile | None:
-        if self._directory is None:
-            return None
-        return GraphFile(self._directory.path, collection, namespace)
+                self._graphs.save(database)
 
     def _write(self, plan: Callable[[Database], Operation | None]) -> None:
         """Plan a change, log it, make it, and return when it is durable.
@@ -372,7 +364,8 @@ class MemoryAdapter(Adapter):
             written = self._directory.append(change)
             with self._state, self._directory.failing("applying a logged write"):
                 database.apply(change)
-            self._directory.checkpoint_if_due(database)
+            if self._directory.checkpoint_if_due(database):
+                self._graphs.save(database)
         # Outside the lock: whoever waits here waits for the same flush as the others.
         written.wait()
 
