@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from polyvec.bounds import Bounds
     from polyvec.capabilities import Capabilities
     from polyvec.errors import StoreError
-    from polyvec.filters import Leaf
+    from polyvec.filters import Filter, Leaf
     from polyvec.memory.columns import View
     from polyvec.memory.directory import Directory
     from polyvec.primitives import Columns, Native, Patch, Target
@@ -199,18 +199,7 @@ class MemoryAdapter(Adapter):
         timeout_s: float | None,
     ) -> list[Found]:
         check_search(params)
-        view, spec = self._view_of(target, "search")
-        allowed = view.searchable(native)
-        covered = self._graphs.covered(view, spec, target.namespace, params)
-        if covered is None:
-            best = exact.search(view, queries, spec.metric, k, allowed, check=self._check)
-        else:
-            ef = self._graphs.ef_search(spec, params)
-            force = self._graphs.always
-            best = graph_search.search(
-                view, queries, spec.metric, k, allowed, covered, ef, force=force
-            )
-        return [Found(view.batch(rows, columns), scores) for rows, scores in best]
+        return self._search(target, queries, native, k, columns, "search", params)
 
     def exact_search(
         self,
@@ -223,10 +212,29 @@ class MemoryAdapter(Adapter):
         consistency: str | None,
         timeout_s: float | None,
     ) -> list[Found]:
-        view = self.view(target, "exact_search")
+        return self._search(target, queries, native, k, columns, "exact_search", Flat())
+
+    def _search(
+        self,
+        target: Target,
+        queries: Vector,
+        native: Filter | None,
+        k: int,
+        columns: Columns,
+        operation: str,
+        params: Index | None,
+    ) -> list[Found]:
+        view, spec = self._view_of(target, operation)
         allowed = view.searchable(native)
-        metric = target.collection.metric
-        best = exact.search(view, queries, metric, k, allowed, check=self._check)
+        covered = self._graphs.covered(view, spec, target.namespace, params)
+        if covered is None:
+            best = exact.search(view, queries, spec.metric, k, allowed, check=self._check)
+        else:
+            ef = self._graphs.ef_search(spec, params)
+            force = self._graphs.always
+            best = graph_search.search(
+                view, queries, spec.metric, k, allowed, covered, ef, force=force
+            )
         return [Found(view.batch(rows, columns), scores) for rows, scores in best]
 
     def scan(

@@ -175,11 +175,7 @@ def migrate(
     check_verify(verify)
     watch = Watch(progress, log)
     with open_sides(source, target) as (here, there):
-        if touched is not None:
-            _check_online(here)
-        if engine == "ray":
-            check_portable(transforms)
-            check_reachable(here.store.config, there.store.config)
+        _check_sides(here, there, transforms, engine, online=touched is not None)
         if resume:
             directory = _directory(journal, here, there, collection, to, plan)
             opened = _resumed(directory, here, there, collection, to, transforms)
@@ -252,14 +248,22 @@ def _resumed(
     return opened
 
 
-def _check_online(source: Side) -> None:
-    """Refuse writers beside a scan that promises nothing while they write."""
+def _check_sides(
+    source: Side, target: Side, transforms: Transforms, engine: str, *, online: bool
+) -> None:
+    """Refuse what these two stores cannot do, before anything is read.
+
+    Writers beside a scan that promises nothing while they write leave no complete copy.
+    """
     can = source.store.capabilities
-    if can.scan_stability is ScanStability.QUIESCENT:
+    if online and can.scan_stability is ScanStability.QUIESCENT:
         raise NotSupportedError(
             f"touched: a scan of {can.store} may miss records while others write, so that no copy "
             "beside writers can be complete; stop them, and migrate without the touched-log"
         )
+    if engine == "ray":
+        check_portable(transforms)
+        check_reachable(source.store.config, target.store.config)
 
 
 @contextmanager
