@@ -175,16 +175,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def _fewer_random_cases(request: pytest.FixtureRequest) -> None:
+def _variants(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Register the variants for the tests of this folder, and for no others."""
+    for name in ("poor", "late"):
+        monkeypatch.setitem(registry.BUILT_IN, name, f"{MODULE}:{name.upper()}")
+
+
+@pytest.fixture(autouse=True)
+def _fewer_random_cases(request: pytest.FixtureRequest, _variants: None) -> None:
     """Draw fewer random cases where classes repeat one another."""
     place = getattr(request, "cls", None)
     if isinstance(place, type) and "lab" in request.fixturenames:
         lab: Any = request.getfixturevalue("lab")
         lab.examples = sampling.examples(place.__name__, lab.examples)
-
-
-@pytest.fixture(autouse=True)
-def _variants(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Register the variants for the tests of this folder, and for no others."""
-    for name in ("poor", "late"):
-        monkeypatch.setitem(registry.BUILT_IN, name, f"{MODULE}:{name.upper()}")
