@@ -210,7 +210,7 @@ class WeaviateAdapter(Adapter):
             )
         with within(timeout_s):
             where = _answers.filter_of(target, native)
-            return [self._requests.near(target, query, where, k, columns) for query in queries]
+            return [self._complete(target, query, where, k, columns, None) for query in queries]
 
     def exact_search(
         self,

@@ -210,7 +210,7 @@ class AsyncWeaviateAdapter(AsyncAdapter):
         with within(timeout_s):
             where = _answers.filter_of(target, native)
             return [
-                await self._requests.near(target, query, where, k, columns) for query in queries
+                await self._complete(target, query, where, k, columns, None) for query in queries
             ]
 
     async def exact_search(
