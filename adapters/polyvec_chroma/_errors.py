@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 from chromadb import errors as theirs
 
+from polyvec._wording import shortened
 from polyvec.errors import (
     AccessError,
     CollectionExistsError,
@@ -53,8 +54,6 @@ NOT_YET: Final = "Nothing found on disk"
 """In the text of an InternalError: the vectors of a collection were read while its first ones were
 written. Measured with eight writers on `chroma run` 1.5.9; the next call succeeds."""
 
-LONGEST: Final = 300
-
 
 class PanicError(Exception):
     """Chroma's native code panicked; what it raised is no Exception (trap S14)."""
@@ -66,7 +65,8 @@ def map_error(exc: Exception, operation: str) -> StoreError | None:
         return None
     if isinstance(exc, PanicError):
         return StoreError(
-            f"chroma's native code panicked: {_cut(str(exc))}; close the store and open it again",
+            f"chroma's native code panicked: {shortened(str(exc))}; "
+            "close the store and open it again",
             store=STORE,
             operation=operation,
         )
@@ -116,9 +116,4 @@ def _text_of(exc: Exception) -> str:
         # Neither URL nor headers: a URL may have a password in it.
         what = type(exc).__name__
         return f"the connection failed ({what})" if what != "ReadTimeout" else "no answer in time"
-    return _cut(str(exc)) or type(exc).__name__
-
-
-def _cut(text: str) -> str:
-    text = text[:1].lower() + text[1:].rstrip(".")
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return shortened(str(exc)) or type(exc).__name__

@@ -102,15 +102,6 @@ def marker_of(metadata: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return as_any(marker) if is_ours else None
 
 
-def check_version(marker: Mapping[str, Any], name: str) -> None:
-    """Raise `NotSupportedError` for a collection that a newer polyvec made."""
-    if marker["version"] > LAYOUT_VERSION:
-        raise NotSupportedError(
-            f"collection {name!r} has layout version {marker['version']!r}, expected at most "
-            f"{LAYOUT_VERSION}; upgrade polyvec"
-        )
-
-
 def collection_metadata(spec: CollectionSpec) -> dict[str, str]:
     """Return the metadata of a new collection: its marker."""
     marker = {

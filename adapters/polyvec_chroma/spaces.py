@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from chromadb.errors import ChromaError, NotFoundError
 
+from polyvec._wording import refuse_newer
 from polyvec.errors import (
     CollectionExistsError,
     CollectionNotFoundError,
@@ -90,7 +91,7 @@ class Spaces:
         marker = _schema.marker_of(model.metadata)
         if marker is None:
             return self._open_native(name, model, native)
-        _schema.check_version(marker, name)
+        refuse_newer(name, marker["version"], _schema.LAYOUT_VERSION)
         main = self._handle(model)
         foreign = main.get(where=FOREIGN, limit=1, include=[])
         layout = Layout(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
+from polyvec._canonical import fields
 from polyvec._unit_vectors import from_bits, to_bits, unit
 from polyvec.metadata import from_json, to_json
 from polyvec.records import RecordBatch
@@ -57,7 +58,7 @@ def encode(metadata: MetadataDict) -> tuple[Row, Row]:
             natural[key] = _natural(value)
         else:
             natural[key] = value
-    for path, value in _fields(metadata):
+    for path, value in fields(metadata):
         _describe(path, value, tags)
     side: Row = {TAGS: tags}
     if kept:
@@ -93,15 +94,6 @@ def _describe(path: Path, value: object, tags: list[str]) -> None:
         tags.extend(sorted(tag(f"l{one}", path) for one in kinds if one in ("n", "b", "s", "d")))
         bigs = (x for x in items if class_of(x) == "n" and is_big(x))
         tags.extend(dict.fromkeys(big_tag("~", item, path) for item in bigs))
-
-
-def _fields(metadata: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path, object]]:
-    for key, value in metadata.items():
-        if value is not None:
-            path = (*above, key)
-            yield path, value
-            if isinstance(value, dict):
-                yield from _fields(cast("dict[str, Any]", value), path)
 
 
 def _has_moment(value: object) -> bool:

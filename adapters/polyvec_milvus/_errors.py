@@ -16,6 +16,7 @@ from pymilvus.exceptions import (
     MilvusUnavailableException,
 )
 
+from polyvec._wording import shortened
 from polyvec.errors import (
     AccessError,
     CollectionExistsError,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STORE: Final = "milvus"
-LONGEST: Final = 300
 
 NOT_FOUND: Final = 100
 NOT_LOADED: Final = 101
@@ -140,7 +140,7 @@ def _of_milvus(exc: Any, operation: str) -> StoreError:
         kind = RejectedError
     if code in (1601, 1602):
         kind = CollectionExistsError
-    return kind(_cut(text or f"code {code}"), store=STORE, operation=operation)
+    return kind(shortened(text or f"code {code}"), store=STORE, operation=operation)
 
 
 def _of_call(exc: Any, operation: str) -> StoreError:
@@ -151,9 +151,4 @@ def _of_call(exc: Any, operation: str) -> StoreError:
     if kind is DeadlineError:
         return DeadlineError("no answer in time", store=STORE, operation=operation)
     text = exc.details() if hasattr(exc, "details") else ""
-    return kind(_cut(text or str(code)), store=STORE, operation=operation)
-
-
-def _cut(text: str) -> str:
-    text = text[:1].lower() + text[1:].rstrip(".")
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return kind(shortened(text or str(code)), store=STORE, operation=operation)

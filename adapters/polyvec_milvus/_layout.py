@@ -24,9 +24,10 @@ import math
 import re
 from base64 import urlsafe_b64encode
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, cast
 
-from polyvec.operands import instant_us
+from polyvec import _canonical
 
 if TYPE_CHECKING:
     from polyvec.paths import Path
@@ -62,21 +63,7 @@ LAST_DAY: Final = 3_652_059
 
 def class_of(value: object) -> str:
     """Return the class of a value, empty for None."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "b"
-        case int() | float():
-            return "n"
-        case str():
-            return "s"
-        case datetime():
-            return "d"
-        case list() | tuple():
-            return "l"
-        case _:
-            return "o"
+    return "" if value is None else _canonical.class_of(value)
 
 
 def moment_text(moment: datetime) -> str:
@@ -85,9 +72,7 @@ def moment_text(moment: datetime) -> str:
     Where UTC leaves the years 1 to 9999, the day before has year 0, and the day after is hours 24
     and more of the last one.
     """
-    micros = instant_us(moment)
-    assert micros is not None, "the core lets no naive datetime through"
-    day, rest = divmod(micros, DAY_US)
+    day, rest = divmod(_canonical.micros(moment), DAY_US)
     extra = max(0, day + 1 - LAST_DAY)
     seconds, fraction = divmod(rest, 1_000_000)
     hour = seconds // 3600 + 24 * extra
@@ -139,6 +124,7 @@ def _hash(text: str) -> str:
     return urlsafe_b64encode(found).decode()
 
 
+@lru_cache(maxsize=4096)
 def spell(path: Path) -> str:
     """Return a path as one text; different paths, different texts."""
     text = ".".join(re.sub(r"([\\.:#])", r"\\\1", key) for key in path)

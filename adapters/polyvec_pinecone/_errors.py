@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 from pinecone.errors import exceptions as theirs
 
+from polyvec._wording import shortened
 from polyvec.errors import (
     AccessError,
     CollectionExistsError,
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STORE: Final = "pinecone"
-LONGEST: Final = 300
 
 _BY_STATUS: Final[Mapping[int, type[StoreError]]] = {
     401: AccessError,
@@ -71,7 +71,7 @@ def map_error(exc: Exception, operation: str) -> StoreError | None:
 def _of_answer(exc: theirs.ApiError, operation: str) -> StoreError:
     status = exc.status_code
     other = UnavailableError if status >= 500 else RejectedError
-    text = _cut(exc.message or f"the server answered {status}")
+    text = shortened(exc.message or f"the server answered {status}")
     if status == 413:
         text += "; write fewer or shorter records at a time"
     kind = _BY_STATUS.get(status, other)
@@ -91,8 +91,3 @@ def is_doubtful(exc: Exception) -> bool:
 def is_absent(exc: Exception) -> bool:
     """Tell whether an error means that something is not there."""
     return isinstance(exc, theirs.ApiError) and exc.status_code == 404
-
-
-def _cut(text: str) -> str:
-    text = text[:1].lower() + text[1:].rstrip(".")
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

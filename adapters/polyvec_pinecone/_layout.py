@@ -25,6 +25,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, cast
 
 from polyvec._canonical import canon, spell
+from polyvec._canonical import micros as micros_since_1
 from polyvec.operands import instant_us
 
 if TYPE_CHECKING:
@@ -63,9 +64,7 @@ _EPOCH: Final = instant_us(datetime(1970, 1, 1, tzinfo=UTC)) or 0
 
 def micros(moment: datetime) -> int:
     """Return the microseconds of an aware datetime since 1970."""
-    value = instant_us(moment)
-    assert value is not None, "the core lets no naive datetime through"
-    return value - _EPOCH
+    return micros_since_1(moment) - _EPOCH
 
 
 def code_of(value: object) -> str:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qdrant_client import models
 
+from polyvec._canonical import record_uuid
 from polyvec.evaluate import compile_predicate
 from polyvec.primitives import Found
 from polyvec.records import RecordBatch
 from polyvec.types import Metric, as_any
 from polyvec_qdrant import _codec, _conditions, _native
-from polyvec_qdrant._layout import NS, ORDER, TERMS, natural_key, point_id
+from polyvec_qdrant._layout import NS, ORDER, TERMS, natural_key
 
 if TYPE_CHECKING:
     from polyvec.primitives import Columns, Target
@@ -52,7 +53,7 @@ def point_ids(target: Target, ids: Sequence[str]) -> list[PointId]:
     """Return the ids of the points that records with these ids may be."""
     layout: Layout = target.collection.layout
     if layout.ours:
-        return [point_id(target.namespace, record_id) for record_id in ids]
+        return [record_uuid(target.namespace, record_id) for record_id in ids]
     found = [_native.point_id_of(record_id) for record_id in ids]
     return [point for point in found if point is not None]
 

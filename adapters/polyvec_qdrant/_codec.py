@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
-from polyvec._canonical import canon, class_of
+from polyvec._canonical import canon, class_of, fields, record_uuid
 from polyvec._unit_vectors import NEAR_ONE, from_bits, split, to_bits
 from polyvec.metadata import from_json, to_json
 from polyvec.records import RecordBatch
@@ -28,7 +28,6 @@ from polyvec_qdrant._layout import (
     TEXT,
     natural_key,
     order_field,
-    point_id,
     term,
 )
 
@@ -56,7 +55,7 @@ def encode(metadata: MetadataDict) -> Payload:
             natural[key] = _natural(value)
     terms: list[str] = []
     order: Payload = {}
-    for path, value in _fields(metadata):
+    for path, value in fields(metadata):
         _describe(path, value, natural, terms, order)
     if terms:
         natural[TERMS] = terms
@@ -99,15 +98,6 @@ def _describe(
         items = cast("list[object]", value)
         scalars = [item for item in items if item is not None and class_of(item) not in "lo"]
         terms.extend(dict.fromkeys(term("@", path, canon(item)) for item in scalars))
-
-
-def _fields(metadata: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path, object]]:
-    for key, value in metadata.items():
-        if value is not None:
-            path = (*above, key)
-            yield path, value
-            if isinstance(value, dict):
-                yield from _fields(cast("dict[str, Any]", value), path)
 
 
 def _depth(value: object) -> int:
@@ -174,7 +164,7 @@ def points_of(
             payload[TEXT] = text
         payload.update(more)
         payloads.append(payload)
-    return [point_id(namespace, record_id) for record_id in batch.ids], vectors, payloads
+    return [record_uuid(namespace, record_id) for record_id in batch.ids], vectors, payloads
 
 
 def _lengths(vectors: Vector, metric: Metric) -> tuple[Vector, list[Payload]]:

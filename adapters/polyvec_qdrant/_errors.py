@@ -10,6 +10,7 @@ import httpx
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
+from polyvec._wording import shortened
 from polyvec.errors import (
     AccessError,
     CollectionExistsError,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STORE: Final = "qdrant"
-LONGEST: Final = 300
 
 _BY_STATUS: Final[Mapping[int, type[StoreError]]] = {
     401: AccessError,
@@ -68,7 +68,7 @@ def map_error(exc: Exception, operation: str) -> StoreError | None:
         case ResourceExhaustedResponse():
             wait_s = float(exc.retry_after_s)
             return RateLimitedError(
-                _cut(str(exc)), store=STORE, operation=operation, retry_after_s=wait_s
+                shortened(str(exc)), store=STORE, operation=operation, retry_after_s=wait_s
             )
         case grpc.RpcError():
             return _of_call(exc, operation)
@@ -86,9 +86,9 @@ def map_error(exc: Exception, operation: str) -> StoreError | None:
 def map_local(exc: Exception, operation: str) -> StoreError | None:
     """Return our error for one of local mode, which has one class for everything."""
     if isinstance(exc, ValueError) and not isinstance(exc, PolyvecError):
-        return RejectedError(_cut(str(exc)), store=STORE, operation=operation)
+        return RejectedError(shortened(str(exc)), store=STORE, operation=operation)
     if isinstance(exc, RuntimeError) and not isinstance(exc, PolyvecError):
-        return StoreError(_cut(str(exc)), store=STORE, operation=operation)
+        return StoreError(shortened(str(exc)), store=STORE, operation=operation)
     return map_error(exc, operation)
 
 
@@ -97,7 +97,7 @@ def _of_response(exc: UnexpectedResponse, operation: str) -> StoreError:
     other = UnavailableError if status >= 500 else RejectedError
     kind = _BY_STATUS.get(status, other)
     text = _told(exc.content) or f"the server answered {status} {exc.reason_phrase}".rstrip()
-    return kind(_cut(text), store=STORE, operation=operation)
+    return kind(shortened(text), store=STORE, operation=operation)
 
 
 def _told(content: bytes) -> str:
@@ -126,9 +126,4 @@ def _of_call(exc: Any, operation: str) -> StoreError:
     kind = _BY_CODE.get(code, StoreError)
     if kind is UnavailableError:
         text = "the server cannot be reached"  # gRPC's own text has addresses and file names
-    return kind(_cut(text or str(code)), store=STORE, operation=operation)
-
-
-def _cut(text: str) -> str:
-    text = text[:1].lower() + text[1:].rstrip(".")
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return kind(shortened(text or str(code)), store=STORE, operation=operation)

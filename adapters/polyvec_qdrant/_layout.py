@@ -18,9 +18,7 @@ cannot hold or name them, by a pair of ints.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -80,11 +78,3 @@ def order_field(path: Path) -> str:
 def order_key(path: Path) -> str:
     """Return the order of a path as Qdrant names it."""
     return f'{ORDER}."{order_field(path)}"'
-
-
-def point_id(namespace: str, record_id: str) -> str:
-    """Return the UUID of a record: 122 bits of a hash of namespace and id."""
-    text = json.dumps([namespace, record_id])
-    digest = bytearray(hashlib.sha256(text.encode()).digest()[:16])
-    digest[6], digest[8] = digest[6] & 0x0F | 0x80, digest[8] & 0x3F | 0x80
-    return str(uuid.UUID(bytes=bytes(digest)))

@@ -143,15 +143,6 @@ def marker_of(metadata: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return as_any(marker) if is_ours else None
 
 
-def check_version(marker: Mapping[str, Any], name: str) -> None:
-    """Raise `NotSupportedError` for a collection that a newer polyvec made."""
-    if marker["version"] > LAYOUT_VERSION:
-        raise NotSupportedError(
-            f"collection {name!r} has layout version {marker['version']!r}, expected at most "
-            f"{LAYOUT_VERSION}; upgrade polyvec"
-        )
-
-
 def fields_of(marker: Mapping[str, Any]) -> dict[str, type]:
     """Return the fields that a collection of ours was to index."""
     kinds: dict[str, type] = {kind.__name__: kind for kind in (str, int, float, bool, datetime)}

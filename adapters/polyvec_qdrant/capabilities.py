@@ -22,7 +22,7 @@ SERVER: Final = Capabilities(
             Feature.ALIASES,  # qdrant.tech/documentation/concepts/collections/#collection-aliases
             Feature.DELETE_BY_FILTER,  # delete(points_selector=FilterSelector)
             Feature.SERVER_SIDE_COUNT,  # count(exact=True)
-            Feature.SPLIT,  # ours: the hash of an id is evenly spread, `_layout.point_id`
+            Feature.SPLIT,  # ours: the hash of an id is evenly spread, `record_uuid`
             Feature.EXACT_SEARCH,  # SearchParams(exact=True)
         }
     ),

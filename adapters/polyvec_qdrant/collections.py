@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qdrant_client import models
 
+from polyvec._wording import refuse_newer
 from polyvec.errors import CollectionExistsError, CollectionNotFoundError, InvalidRequestError
 from polyvec.primitives import OpenedCollection
 from polyvec.types import Metric
@@ -105,7 +106,7 @@ class Collections:
         }
         if marker is None:
             return self._native(name, info, native, details)
-        _schema.check_version(marker, name)
+        refuse_newer(name, marker["version"], _schema.LAYOUT_VERSION)
         wanted = dict(_schema.payload_indexes(_schema.fields_of(marker)))
         missing = {key: kind for key, kind in wanted.items() if not _has(info, key)}
         if missing:  # whoever made the collection did not get this far

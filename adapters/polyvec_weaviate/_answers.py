@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from weaviate.classes.query import Filter
 
+from polyvec._canonical import record_uuid
 from polyvec.errors import PartialWriteError, RejectedError
 from polyvec.primitives import Found
 from polyvec.records import RecordBatch
 from polyvec.types import Metric
 from polyvec_weaviate import _codec, _conditions, _native
-from polyvec_weaviate._layout import NS, VECTOR, namespace_term, object_id
+from polyvec_weaviate._layout import NS, VECTOR, namespace_term
 
 if TYPE_CHECKING:
     from polyvec.primitives import Columns, Target
@@ -47,7 +48,7 @@ def object_ids(target: Target, ids: Sequence[str]) -> list[str]:
     """Return the UUIDs of the objects that records with these ids may be."""
     layout: Layout = target.collection.layout
     if layout.ours:
-        return [object_id(target.namespace, record_id) for record_id in ids]
+        return [record_uuid(target.namespace, record_id) for record_id in ids]
     found = [_native.object_id_of(record_id) for record_id in ids]
     return [each for each in found if each is not None]
 

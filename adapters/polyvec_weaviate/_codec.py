@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 from weaviate.classes.data import DataObject
 
-from polyvec._canonical import canon, class_of
+from polyvec._canonical import canon, class_of, record_uuid
 from polyvec.metadata import from_json, to_json
 from polyvec.records import RecordBatch
 from polyvec_weaviate._columns import ORDERED, Column, Columns, kind_of
@@ -24,7 +24,6 @@ from polyvec_weaviate._layout import (
     VECTOR,
     is_trimmed,
     namespace_term,
-    object_id,
     side_of,
     term,
 )
@@ -133,7 +132,7 @@ def objects_of(
         has_vector = batch.present is None or bool(batch.present[at])
         objects.append(
             DataObject(
-                uuid=object_id(namespace, record_id),
+                uuid=record_uuid(namespace, record_id),
                 properties=properties,
                 vector={VECTOR: rows[at]} if has_vector else None,
             )

@@ -9,6 +9,7 @@ import grpc  # type: ignore[import-untyped]  # it has none, and stubs would be o
 import httpx
 from weaviate import exceptions as client_errors
 
+from polyvec._wording import shortened
 from polyvec.errors import (
     AccessError,
     CollectionNotFoundError,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STORE: Final = "weaviate"
-LONGEST: Final = 300
 _SERVER_FAULT: Final = 500
 
 _BY_STATUS: Final[Mapping[int, type[StoreError]]] = {
@@ -123,6 +123,4 @@ def _message(exc: Exception) -> str:
 
 
 def _cut(text: str) -> str:
-    text = re.sub(r"\s+", " ", text).strip()
-    text = text[:1].lower() + text[1:].rstrip(".")
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return shortened(re.sub(r"\s+", " ", text).strip())

@@ -20,8 +20,6 @@ not (measured, 1.38.11: "At least one nested property is required").
 from __future__ import annotations
 
 import hashlib
-import json
-import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -93,11 +91,3 @@ def namespace_of(number: str, text: str) -> str | None:
     """Return the namespace of a value of `_polyvec_ns`; None for one of another collection."""
     head, found, tail = text.partition("=")
     return tail[:-1] if found and head == number and tail.endswith("|") else None
-
-
-def object_id(namespace: str, record_id: str) -> str:
-    """Return the UUID of a record: version 8, 122 bits of a hash of namespace and id."""
-    text = json.dumps([namespace, record_id])
-    digest = bytearray(hashlib.sha256(text.encode()).digest()[:16])
-    digest[6], digest[8] = digest[6] & 0x0F | 0x80, digest[8] & 0x3F | 0x80
-    return str(uuid.UUID(bytes=bytes(digest)))

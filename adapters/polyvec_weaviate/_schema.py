@@ -207,15 +207,6 @@ def marker_of(description: str | None) -> dict[str, Any] | None:
     return as_any(marker) if isinstance(marker, dict) and "version" in marker else None
 
 
-def check_version(marker: Mapping[str, Any], name: str) -> None:
-    """Raise `NotSupportedError` for a collection that a newer polyvec made."""
-    if marker["version"] > LAYOUT_VERSION:
-        raise NotSupportedError(
-            f"collection {name!r} has layout version {marker['version']!r}, expected at most "
-            f"{LAYOUT_VERSION}; upgrade polyvec"
-        )
-
-
 def own_layout(marker: Mapping[str, Any], config: Any) -> Layout:
     """Return the layout of a collection of ours."""
     return Layout(

@@ -25,7 +25,7 @@ SERVER: Final = Capabilities(
             Feature.ALIASES,  # since 1.32; taken away when an older server answers
             Feature.DELETE_BY_FILTER,  # delete_many, in rounds of 10,000
             Feature.SERVER_SIDE_COUNT,  # aggregate; exact beside a term that every record has
-            Feature.SPLIT,  # ours: the hash of an id is evenly spread, `_layout.object_id`
+            Feature.SPLIT,  # ours: the hash of an id is evenly spread, `record_uuid`
             Feature.EXACT_SEARCH,  # measured: below flatSearchCutoff a filtered search is exact
         }
     ),

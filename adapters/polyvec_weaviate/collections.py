@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weaviate.classes.aggregate import GroupByAggregate
 from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateInvalidInputError
 
+from polyvec._wording import refuse_newer
 from polyvec.errors import CollectionExistsError, CollectionNotFoundError, StoreError
 from polyvec.primitives import OpenedCollection, StaleLayout
 from polyvec.types import Metric
@@ -124,7 +125,7 @@ class Collections:
             layout = _native.layout_of(config, native)
             dimension = self._dimension(layout, native)
             return _native.opened(config, layout, dimension)
-        _schema.check_version(marker, name)
+        refuse_newer(name, marker["version"], _schema.LAYOUT_VERSION)
         layout = _schema.own_layout(marker, config)
         self._seen[layout.name] = layout
         return OpenedCollection(

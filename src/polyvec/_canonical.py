@@ -1,19 +1,23 @@
-"""Texts that stand for values and paths: equal values one text, different ones two. Pure.
+"""Texts that stand for values, paths and records: equal ones one text, different ones two. Pure.
 
 What an adapter keeps in an index of terms, where the database's own comparison is not polyvec's.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import uuid
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from polyvec.operands import instant_us
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from polyvec.paths import Path
 
 _SPECIAL: Final = re.compile(r"([\\.:])")
@@ -37,6 +41,24 @@ def class_of(value: object) -> str:
             return "l"
         case _:
             return "o"
+
+
+def fields(metadata: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path, object]]:
+    """Yield path and value of every field that is not None, those of inner objects too."""
+    for key, value in metadata.items():
+        if value is not None:
+            path = (*above, key)
+            yield path, value
+            if isinstance(value, dict):
+                yield from fields(cast("dict[str, Any]", value), path)
+
+
+def record_uuid(namespace: str, record_id: str) -> str:
+    """Return the UUID of a record: version 8, 122 bits of a hash of namespace and id."""
+    text = json.dumps([namespace, record_id])
+    digest = bytearray(hashlib.sha256(text.encode()).digest()[:16])
+    digest[6], digest[8] = digest[6] & 0x0F | 0x80, digest[8] & 0x3F | 0x80
+    return str(uuid.UUID(bytes=bytes(digest)))
 
 
 def micros(moment: datetime) -> int:

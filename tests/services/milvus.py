@@ -27,6 +27,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 
 from tests.services import Absent, Foreign, Server, at_end, docker, fence, given_url, server
+from tests.services.process import IN_MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,10 +41,6 @@ QUICK: Final = {
     "queryCoord.checkInterval": 50,
     "queryCoord.distPullInterval": 50,
 }
-
-# Milvus waits for the disk at every step of making a collection. In memory the data outlives a
-# killed process all the same, which is what the tests of crashes are about.
-IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the folder in it is made by mkdtemp
 
 
 def start() -> Server:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from polyvec import HNSW, IVF, Flat, InvalidRequestError, NativeLayout, NotSupportedError
+from polyvec._wording import refuse_newer
 from polyvec.schema import CollectionSpec
 from polyvec.types import Metric
 from polyvec_chroma import _schema
@@ -61,7 +62,7 @@ def test_what_is_no_marker(metadata: Any) -> None:
 
 def test_a_newer_layout_is_refused() -> None:
     with pytest.raises(NotSupportedError, match="upgrade polyvec"):
-        _schema.check_version({"version": 2}, "articles")
+        refuse_newer("articles", 2, _schema.LAYOUT_VERSION)
 
 
 def test_index_settings_are_passed_on() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from weaviate.classes.config import DataType, VectorDistances
 
 from polyvec import HNSW, IVF, Flat, Metric, NotSupportedError
+from polyvec._wording import refuse_newer
 from polyvec.schema import CollectionSpec
 from polyvec_weaviate import _columns, _names, _schema
 
@@ -168,7 +169,7 @@ def test_the_schema_tells_the_claims() -> None:
 
 def test_a_newer_layout_is_refused() -> None:
     with pytest.raises(NotSupportedError, match="upgrade polyvec"):
-        _schema.check_version({"version": 2}, "docs")
+        refuse_newer("docs", 2, _schema.LAYOUT_VERSION)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.memory.graph_data import clustered
 
 from polyvec.errors import InvalidRequestError
 from polyvec.memory.hnsw import Graph, jit
@@ -25,13 +26,6 @@ from polyvec.types import Metric
 
 ROOT = Path(__file__).resolve().parents[3]
 Floats = npt.NDArray[np.float32]
-
-
-def clustered(n: int, dimension: int = 32, seed: int = 0) -> Floats:
-    """Rows and queries are made alike: a curved sheet of 12 dimensions in more."""
-    spread = np.random.default_rng(99).standard_normal((12, dimension))
-    inner = np.random.default_rng(seed).standard_normal((n, 12))
-    return (np.tanh(inner) @ spread).astype(np.float32)
 
 
 def stretched(rows: Floats, seed: int = 5) -> Floats:
