@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
-from polyvec._unit_vectors import check_squares
+from polyvec._unit_vectors import check_squares, lengths_of
 from polyvec.errors import InvalidRecordError, NotSupportedError
 from polyvec.types import Metric
 from polyvec_milvus._codec import LONGEST, SHORTEST, encode
@@ -51,7 +51,7 @@ def _check_lengths(ids: list[str], vectors: Vector, target: Target) -> None:
     if target.collection.metric is not Metric.COSINE:
         check_squares(ids, vectors, "milvus")
         return
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    lengths = lengths_of(vectors)
     odd = np.flatnonzero((lengths < SHORTEST) | (lengths > LONGEST))
     if odd.size and vectors.shape[1] * 16 // 3 > MOST_JSON // 2:
         row = int(odd[0])

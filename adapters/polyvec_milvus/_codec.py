@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
 from polyvec._canonical import fields
-from polyvec._unit_vectors import from_bits, to_bits, unit
+from polyvec._unit_vectors import from_bits, lengths_of, to_bits, unit
 from polyvec.metadata import from_json, to_json
 from polyvec.records import RecordBatch
 from polyvec.types import Metric
 from polyvec_milvus._layout import (
     BITS,
+    EXACT,
     KEPT,
     META,
     NO_TEXT,
@@ -42,13 +44,21 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+_PLAIN_CLASSES: Final = {str: "s", bool: "b", int: "n", float: "n"}
+_PLAIN: Final = frozenset({*_PLAIN_CLASSES, type(None)})
+
 SHORTEST: Final = 1e-15
 LONGEST: Final = 1e15
 """Lengths between which float32 cosine is right (measured, 2.3.5: 1e-30 gives infinity)."""
 
 
 def encode(metadata: MetadataDict) -> tuple[Row, Row]:
-    """Return the natural metadata and the sidecar."""
+    """Return the natural metadata and the sidecar, to read only: they may be others' too."""
+    # Most records are flat, and those of a collection have the same fields: they share one
+    # sidecar, since an object more a record has the garbage collector run, for 90 ms a time.
+    classes = tuple(map(type, metadata.values()))
+    if _PLAIN.issuperset(classes) and not any(map(_is_big_number, metadata.values())):
+        return metadata, _plain_side(tuple(metadata), classes)
     tags: list[str] = []
     kept: MetadataDict = {}
     natural: Row = {}
@@ -64,6 +74,18 @@ def encode(metadata: MetadataDict) -> tuple[Row, Row]:
     if kept:
         side[KEPT] = to_json(kept)
     return natural, side
+
+
+def _is_big_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not -EXACT < value < EXACT
+
+
+@lru_cache(maxsize=1024)
+def _plain_side(keys: tuple[str, ...], classes: tuple[type, ...]) -> Row:
+    """Return the sidecar of a flat object without big numbers; None has no tag."""
+    named = zip(keys, classes, strict=True)
+    known = _PLAIN_CLASSES
+    return {TAGS: [tag(known[one], (key,)) for key, one in named if one in known]}
 
 
 def decode(natural: Any, side: Any) -> MetadataDict:
@@ -127,17 +149,18 @@ def rows_of(batch: RecordBatch, namespace: str, metric: Metric) -> list[Row]:
     assert batch.texts is not None
     vectors, bits = _stored(batch.vectors, metric)
     rows: list[Row] = []
+    before = pk_of(namespace, "")
     for at, (record_id, metadata, text) in enumerate(
         zip(batch.ids, batch.metadata, batch.texts, strict=True)
     ):
         natural, side = encode(metadata)
         if text is None:
-            side[NO_TEXT] = True
+            side = {**side, NO_TEXT: True}
         if at in bits:
-            side[BITS] = bits[at]
+            side = {**side, BITS: bits[at]}
         rows.append(
             {
-                PK: pk_of(namespace, record_id),
+                PK: before + record_id,
                 NS: namespace,
                 VECTOR: vectors[at],
                 META: natural,
@@ -152,7 +175,7 @@ def _stored(vectors: Vector, metric: Metric) -> tuple[Vector, dict[int, str]]:
     """Return the vectors to store, and the bits of those that are stored at unit length."""
     if metric is not Metric.COSINE:
         return vectors, {}
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    lengths = lengths_of(vectors)
     odd = np.flatnonzero((lengths < SHORTEST) | (lengths > LONGEST))
     if not odd.size:
         return vectors, {}

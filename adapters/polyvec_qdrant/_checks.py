@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from qdrant_client import models
 
-from polyvec._unit_vectors import check_squares
+from polyvec._unit_vectors import check_squares, lengths_of
 from polyvec.errors import InvalidRecordError, NotSupportedError
 from polyvec.types import Metric
 from polyvec_qdrant import _codec, _native
@@ -63,7 +63,7 @@ def _check_native(target: Target, batch: RecordBatch, vectors: Vector) -> None:
                 f"id {record_id!r}: points of {name!r} have numbers below 2 ** 64 or UUIDs in "
                 "lower case as ids; use one of them, or a collection of polyvec's"
             )
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    lengths = lengths_of(vectors)
     uneven = np.flatnonzero(np.abs(lengths - 1.0) > NEARLY_UNIT)
     if target.collection.metric is Metric.COSINE and uneven.size:
         row = int(uneven[0])

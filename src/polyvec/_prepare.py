@@ -18,7 +18,7 @@ from polyvec._checks import (
     vector_fault,
 )
 from polyvec.errors import DimensionMismatchError, InvalidRecordError, InvalidRequestError
-from polyvec.metadata import has_surrogate, normalise, size_of
+from polyvec.metadata import has_surrogate, normalise, size_at_most, size_of
 from polyvec.records import RecordBatch, VectorRecord, as_vector
 
 if TYPE_CHECKING:
@@ -248,10 +248,11 @@ def check_set(rules: Rules, values: object) -> MetadataDict:
 
 def check_metadata_size(rules: Rules, record_id: str, metadata: MetadataDict) -> None:
     """Raise `InvalidRecordError` for metadata over `max_metadata_bytes`."""
-    if (size := size_of(metadata)) > rules.max_metadata_bytes:
+    most = rules.max_metadata_bytes
+    if size_at_most(metadata) > most and (size := size_of(metadata)) > most:
         raise InvalidRecordError(
             f"record {record_id!r}: metadata has {size} bytes of JSON; expected at most "
-            f"{rules.max_metadata_bytes}; raise max_metadata_bytes of the store, or store less"
+            f"{most}; raise max_metadata_bytes of the store, or store less"
         )
 
 
@@ -309,13 +310,17 @@ def _last_of_duplicates(batch: RecordBatch) -> RecordBatch:
     return batch if len(last) == len(batch) else batch.take(sorted(last.values()))
 
 
-def sizes_of(batch: RecordBatch, namespace: str) -> list[int]:
-    """Return the UTF-8 bytes of id, namespace, text and compact JSON of each record."""
+def sizes_of(batch: RecordBatch, namespace: str, *, exact: bool) -> list[int]:
+    """Return the UTF-8 bytes of id, namespace, text and compact JSON of each record.
+
+    Not exact: what those surely do not exceed, a little more at most.
+    """
+    json_bytes = size_of if exact else size_at_most
     assert batch.metadata is not None
     assert batch.texts is not None
     space = len(namespace.encode())
     return [
-        space + len(record_id.encode()) + len((text or "").encode()) + size_of(metadata)
+        space + len(record_id.encode()) + len((text or "").encode()) + json_bytes(metadata)
         for record_id, text, metadata in zip(batch.ids, batch.texts, batch.metadata, strict=True)
     ]
 

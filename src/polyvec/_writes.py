@@ -202,12 +202,15 @@ def _check_merge(scope: Scope, ids: Sequence[str], patch: Patch, rules: Rules) -
 
 
 def sizes(scope: Scope, batch: RecordBatch) -> Sequence[int]:
-    """Return the encoded bytes of each record, or zeros where no limit asks for them."""
+    """Return the encoded bytes of each record, at least, or zeros where no limit asks for them."""
     limits = scope.capabilities.limits
     if limits.record_bytes is None and limits.batch_bytes is None:
         return [0] * len(batch)
     own = scope.adapter.record_sizes(scope.target, batch)
-    return _prepare.sizes_of(batch, scope.namespace) if own is None else own
+    if own is not None:
+        return own
+    # Requests may be cut a little early, records must not be refused.
+    return _prepare.sizes_of(batch, scope.namespace, exact=limits.record_bytes is not None)
 
 
 def _read_modify_write(scope: Scope, ids: Sequence[str], patch: Patch, rules: Rules) -> None:

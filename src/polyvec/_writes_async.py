@@ -203,12 +203,15 @@ async def _check_merge(scope: AsyncScope, ids: Sequence[str], patch: Patch, rule
 
 
 def sizes(scope: AsyncScope, batch: RecordBatch) -> Sequence[int]:
-    """Return the encoded bytes of each record, or zeros where no limit asks for them."""
+    """Return the encoded bytes of each record, at least, or zeros where no limit asks for them."""
     limits = scope.capabilities.limits
     if limits.record_bytes is None and limits.batch_bytes is None:
         return [0] * len(batch)
     own = scope.adapter.record_sizes(scope.target, batch)
-    return _prepare.sizes_of(batch, scope.namespace) if own is None else own
+    if own is not None:
+        return own
+    # Requests may be cut a little early, records must not be refused.
+    return _prepare.sizes_of(batch, scope.namespace, exact=limits.record_bytes is not None)
 
 
 async def _read_modify_write(

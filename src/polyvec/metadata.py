@@ -26,6 +26,16 @@ INT64: Final = range(-(2**63), 2**63)
 DATETIME_TAG: Final = "$datetime"
 RESERVED_PREFIXES: Final = ("$", "_polyvec")
 
+_CHARACTER_BYTES: Final = 6
+"""Of a character in a JSON string, at most: a control character."""
+
+_ENTRY_BYTES: Final = 32
+"""Of a field of an object at most, without strings' characters: a float has 24 digits and signs."""
+
+_ROUGHLY: Final = 1024
+
+_SHORT: Final = frozenset({int, float, bool, type(None)})
+
 MOST_GOOD_KEYS: Final = 10_000
 _GOOD_KEYS: Final[set[str]] = set()
 """Keys that passed before: records of a collection share theirs, and checking costs more than
@@ -103,6 +113,24 @@ def size_of(metadata: MetadataDict) -> int:
         return 2
     text = to_json(metadata)
     return len(text) if text.isascii() else len(text.encode())
+
+
+def size_at_most(metadata: MetadataDict) -> int:
+    """Return what `size_of` surely does not exceed: itself, or up to `_ROUGHLY` bytes more.
+
+    For flat and small metadata, at a quarter of the time that writing the JSON takes.
+    """
+    characters = 0
+    for key, value in cast("dict[str, object]", metadata).items():
+        kind = type(value)
+        if kind is str:
+            characters += len(key) + len(cast("str", value))
+        elif kind in _SHORT:
+            characters += len(key)
+        else:
+            return size_of(metadata)
+    most = 2 + len(metadata) * _ENTRY_BYTES + characters * _CHARACTER_BYTES
+    return most if most <= _ROUGHLY else size_of(metadata)
 
 
 def has_surrogate(text: str) -> bool:

@@ -46,7 +46,7 @@ def check_by_rules(rules: Rules, can: Capabilities, namespace: str) -> Check:
 
     def check(records: RecordBatch) -> None:
         batch = _prepare.prepare_upsert(rules, records, None, None, None, None)
-        sizes = _prepare.sizes_of(batch, namespace)
+        sizes = _prepare.sizes_of(batch, namespace, exact=can.limits.record_bytes is not None)
         _prepare.check_sizes(batch, namespace, can.limits, sizes, can.store)
 
     return check

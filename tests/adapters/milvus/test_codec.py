@@ -43,6 +43,19 @@ def test_metadata_comes_back(item: dict[str, Any]) -> None:
     assert shape(back) == shape(item)
 
 
+@given(metadata())
+def test_flat_records_are_stored_as_nested_ones_are(item: dict[str, Any]) -> None:
+    _, side = _codec.encode(item)
+    _, nested = _codec.encode({**item, "also": {}})
+    assert sorted([*side["t"], "o:also"]) == sorted(nested["t"])
+
+
+@pytest.mark.parametrize("number", [2**53, -(2**53), 2.0**53, 2**53 - 1, 0.5, True])
+def test_great_numbers_have_a_tag_of_their_own(number: float) -> None:
+    _, side = _codec.encode({"a": number, "b": "text", "c": None})
+    assert len(side["t"]) - 1 == (2 if abs(number) >= 2**53 else 1)
+
+
 def test_a_plain_record_is_readable() -> None:
     item: dict[str, Any] = {"category": "billing", "price": 9.5, "tags": ["red", 3], "none": None}
     batch = RecordBatch(["doc_1"], np.ones((1, 2), dtype=np.float32), [item], ["about it"])

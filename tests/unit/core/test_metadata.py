@@ -21,6 +21,7 @@ from polyvec.metadata import (
     has_surrogate,
     key_fault,
     normalise,
+    size_at_most,
     size_of,
     to_json,
 )
@@ -120,6 +121,15 @@ def test_the_size_is_that_of_compact_utf8_json(given_: dict[str, Any]) -> None:
     assert from_json(to_json(plain)) == json.loads(
         json.dumps(json.loads(to_json(plain))), object_hook=_tagged
     )
+
+
+@given(st.one_of(GOOD, corpus()))
+@example({"\u2028" * 128: "\x01" * 100, "f": -1.2345678901234567e-300, "i": -(2**63)})
+@example({"a": "\x1f" * 200, "b": False, "c": None})
+@example({"a": "\x1f" * 20_000})
+def test_what_a_size_is_at_most_is_little_more(given_: dict[str, Any]) -> None:
+    plain = normalise(given_, "a")
+    assert size_of(plain) <= size_at_most(plain) <= size_of(plain) + 1024
 
 
 def _tagged(value: dict[str, Any]) -> Any:
