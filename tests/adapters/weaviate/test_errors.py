@@ -49,6 +49,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (called("PERMISSION_DENIED"), errors.AccessError, False),
         (called("RESOURCE_EXHAUSTED"), errors.RateLimitedError, True),
         (called("UNKNOWN"), errors.RejectedError, False),
+        (called("UNKNOWN", "panic occurred: runtime error"), errors.UnavailableError, True),
         (client.WeaviateTimeoutError("x"), errors.DeadlineError, True),
         (client.WeaviateConnectionError("x"), errors.UnavailableError, True),
         (client.WeaviateStartUpError("x"), errors.UnavailableError, True),
