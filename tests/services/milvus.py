@@ -2,8 +2,10 @@
 
 The package's server listens on every interface: its `ip` settings change only what it advertises
 (2.3.5, internal/distributed/*/service.go). So it runs behind `fence`, in a network of its own, and
-one port of loopback leads to it. Its ticks are shortened, so that loading a collection takes one
-second in place of three, and a strong read 20 ms in place of 200; `DEFAULTS` leaves them.
+one port of loopback leads to it. Its ticks come every 20 ms in place of
+200, so that a strong read waits for no longer, and to 2 channels in place of 16: with eight
+collections loaded that halves what a read after a write takes (36 to 16 ms) and saves a third of
+what the server takes while it idles (0.32 to 0.22 of a core). `DEFAULTS` leaves both.
 """
 
 from __future__ import annotations
@@ -36,11 +38,7 @@ PACKAGE: Final = "milvus"
 READY_WITHIN_S: Final = 120.0
 OPEN: Final = "POLYVEC_TEST_MILVUS_OPEN"
 DEFAULTS: Final[Mapping[str, int]] = {}
-QUICK: Final = {
-    "proxy.timeTickInterval": 20,
-    "queryCoord.checkInterval": 50,
-    "queryCoord.distPullInterval": 50,
-}
+QUICK: Final = {"proxy.timeTickInterval": 20, "rootCoord.dmlChannelNum": 2}
 
 
 def start() -> Server:
