@@ -6,12 +6,14 @@ it can be stopped.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from polyvec.memory.graph_slot import Covered
-from polyvec.memory.hnsw.candidates import Candidates, Walk
+from polyvec.memory.hnsw.candidates import Candidates
+from polyvec.memory.hnsw.walk import Walk
 from polyvec.types import Metric
 
 if TYPE_CHECKING:
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
 
     Rows = npt.NDArray[np.intp]
 
-PART: Final = 500
-"""Rows inserted between two looks at the clock of the owner: some tenths of a second."""
+PART: Final = 2048
+"""Rows inserted between two looks at whether to stop: some tenths of a second."""
 
 SAMPLE: Final = 1999
 """Rows by which the codes are chosen, besides the longest one."""
@@ -53,7 +55,9 @@ def build(view: View, metric: Metric, settings: HNSW, stop: Event) -> Covered:
     if graph.uneven:
         return Covered(graph, np.empty(0, np.int32), rows[:0], odd, view.n)
     graph.reserve(len(rows))
-    _insert(graph, view, rows, stop)
+    cores = os.cpu_count() or 1
+    # Nobody waits while there is no graph yet; later, searches keep a core.
+    _insert(graph, view, rows, stop, cores if view.graph.covered is None else max(1, cores - 1))
     return Covered(graph, rows.astype(np.int32), rows[:0], odd, view.n)
 
 
@@ -80,11 +84,12 @@ def _fit(view: View, rows: Rows) -> tuple[Rows, Rows]:
     return living[~odd], living[odd]
 
 
-def _insert(graph: Candidates, view: View, rows: Rows, stop: Event) -> None:
+def _insert(graph: Candidates, view: View, rows: Rows, stop: Event, threads: int = 1) -> None:
     for start in range(0, len(rows), PART):
         if stop.is_set():
             raise StoppedError
-        graph.insert(view.vectors[rows[start : start + PART]])
+        graph.append(view.vectors[rows[start : start + PART]], threads)
+    graph.mend()
     if graph.nodes:
         # Compiles the walk, so that no search has to wait for it.
         query = np.ones((1, graph.dimension), np.float32)

@@ -73,7 +73,7 @@ def search(
     chosen = plan(question, force=force)
     if chosen.route in {Route.SCAN, Route.SCAN_OF_MASK}:
         return exact.search(view, queries, metric, k, allowed)
-    from polyvec.memory.hnsw.candidates import Walk  # needs numba, which a graph proves
+    from polyvec.memory.hnsw.walk import Walk  # needs numba, which a graph proves
 
     depth = max(2 * k, LEAST_DEPTH) if covered.graph.kernel == "int8" else k + MARGIN
     rows, counts = covered.graph.nearest(

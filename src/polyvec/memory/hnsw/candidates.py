@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from copy import copy, deepcopy
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 
 from polyvec._unit_vectors import unit
 from polyvec.memory.hnsw import codes
-from polyvec.memory.hnsw.graph import PER_NODE, Graph
-from polyvec.memory.hnsw.walk import in_parts, propose
+from polyvec.memory.hnsw.nodes import PER_NODE, Nodes
+from polyvec.memory.hnsw.walk import Walk
 from polyvec.types import Metric
 
 if TYPE_CHECKING:
@@ -26,28 +26,7 @@ LARGEST: Final = 1e12
 VECTOR_ARRAYS: Final = frozenset({"vectors", "lengths", "longest"})
 
 
-class Walk(NamedTuple):
-    """How far a walk goes.
-
-    Parameters
-    ----------
-    width
-        Nodes kept while searching.
-    depth
-        Nearest allowed nodes that come back, at most.
-    most
-        Distances computed per query, at most; a walk that wants more gives up.
-    threads
-        Queries are shared out among so many.
-    """
-
-    width: int
-    depth: int
-    most: int
-    threads: int = 1
-
-
-class Candidates(Graph):
+class Candidates(Nodes):
     """A graph that keeps codes and links only, about `dimension + 8 * m` bytes a row."""
 
     KEEPS_VECTORS: ClassVar[bool] = False
@@ -72,6 +51,8 @@ class Candidates(Graph):
         if nodes > len(self._levels):
             for name in ("vectors", "rows", "alive", "levels", "first"):
                 setattr(self, f"_{name}", codes.longer(getattr(self, f"_{name}"), nodes))
+            if self._whole:
+                self._offsets = codes.longer(self._offsets, nodes)
             self._bottom = codes.longer(self._bottom, nodes, -1)
 
     def fork(self) -> Self:
@@ -112,21 +93,8 @@ class Candidates(Graph):
             Shapes `(q, depth)` and `(q,)`; -1 for a query that got no answer, because the walk
             became too long or the query is too far from all rows for their codes.
         """
-        found: Keys = np.empty((len(queries), how.depth), np.int64)
-        counts: Keys = np.full(len(queries), -1, np.int64)
-        width = min(how.width, self._count)
         ready = unit(queries) if self.metric is Metric.COSINE else queries
-        coded = self._code_queries(ready)
-
-        def share(part: slice) -> None:
-            propose(
-                self._rows, self._whole, self._bottom, self._upper, self._first, self._entry,
-                self.levels, coded[part], owners, allowed, width, how.most,
-                found[part], counts[part],
-            )  # fmt: skip
-
-        if self._count:
-            in_parts(share, len(queries), how.threads)
+        found, counts = self._propose(self._code_queries(ready), owners, allowed, how)
         if self.metric is Metric.EUCLIDEAN:
             counts[self._beyond(queries) | (np.abs(queries).max(axis=1) > LARGEST)] = -1
         return found, counts

@@ -34,11 +34,11 @@ FAITHFUL: Final = 0.995
 """Share of the ten nearest of the sample that the codes must have among their 32 nearest."""
 
 
-def lengths_of(vectors: Floats) -> npt.NDArray[np.float64]:
-    """Return the length of each row."""
-    squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
-    lengths: npt.NDArray[np.float64] = np.sqrt(squares)
-    return lengths
+CHUNK: Final = 4096
+"""Rows that are worked on at a time."""
+
+LINE: Final = 64
+"""Bytes of a line of the cache."""
 
 
 def embed(vectors: Floats, metric: Metric, radius: float) -> Floats:
@@ -91,8 +91,22 @@ def _share(sample: npt.NDArray[np.float64], codes: Floats, probe: int) -> float:
     return min(1.0, float((true[nearest] <= tenth).sum()) / wanted)
 
 
+def offsets_of(rows: Codes) -> npt.NDArray[np.int32]:
+    """Return of each row what the kernel adds to a product, `x.x + 256 * sum(x)`; see `measure`."""
+    offsets = np.empty(len(rows), np.int32)
+    for start in range(0, len(rows), CHUNK):
+        part = rows[start : start + CHUNK].astype(np.int32)
+        offsets[start : start + CHUNK] = np.einsum("ij,ij->i", part, part + 256)
+    return offsets
+
+
 def longer(array: npt.NDArray[Any], length: int, fill: int = 0) -> npt.NDArray[Any]:
-    """Return a copy with `length` rows, the new ones filled."""
-    copy = np.full((length, *array.shape[1:]), fill, array.dtype)
+    """Return a copy with `length` rows, the new ones filled; it begins with a line of the cache."""
+    shape = (length, *array.shape[1:])
+    size = int(np.prod(shape)) * array.itemsize
+    room = np.empty(size + LINE, np.uint8)
+    start = -room.ctypes.data % LINE
+    copy: npt.NDArray[Any] = room[start : start + size].view(array.dtype).reshape(shape)
     copy[: len(array)] = array
+    copy[len(array) :] = fill
     return copy

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 from polyvec.errors import MissingDependencyError
+from polyvec.memory.hnsw import cpu
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -92,8 +93,8 @@ def _alone(path: Path) -> Generator[None]:
 
 @cache
 def _fingerprint() -> str:
-    """Return a name for the code of this package."""
-    digest = sha256()
+    """Return a name for the code of this package, and for the choice that is a constant in it."""
+    digest = sha256(cpu.CHOSEN.encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

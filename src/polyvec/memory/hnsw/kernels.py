@@ -1,16 +1,20 @@
-"""Distances, the greedy descent and the beam: what a search spends its time in.
+"""Distances and the beam: what a search spends its time in.
 
-A row is int8 codes or float32 numbers; numba makes a version of each routine for
-either. Distances are squared and Euclidean, whatever the metric (see `codes`).
+A row is int8 codes or float32 numbers; numba makes a version of each routine for either.
+Distances are squared and Euclidean, whatever the metric (see `codes`). They are kept as int32
+whose order is theirs: a sum of int8 codes as it is, a float32, which is never negative, by its
+bits. A pool is then one array of int64: distance, node and a flag, whose order is that of the pool.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from polyvec.memory.hnsw import cpu
+from polyvec.memory.hnsw.intrinsics import COMPILED, LINE, dot_four, prefetch
 from polyvec.memory.hnsw.jit import jit
 
 Rows = npt.NDArray[Any]
@@ -18,135 +22,224 @@ Links = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Keys = npt.NDArray[np.int64]
 Places = npt.NDArray[np.int32]
+Bits = npt.NDArray[np.uint32]
 Flags = npt.NDArray[np.bool_]
+Int: TypeAlias = int | np.signedinteger[Any]
+
+VNNI: Final = cpu.CHOSEN == cpu.VNNI
+"""A constant for the compiler, as is the size of a number: it leaves out what cannot happen."""
+
+GROUP: Final = 4
+"""Rows that are compared with a query at a time: their loads wait together."""
+
+NODE: Final = 0xFFFFFFFF
+
+NONE: Final[Any] = np.int64(0)
+ONE: Final[Any] = np.int64(1)
+"""No literals: numba would compile a callee once more for each."""
 
 
-@jit
-def distance(rows: Rows, node: int, query: Rows, whole: bool) -> np.float32:
-    """Return the squared distance of a row from a query of the same dtype.
+class Space(NamedTuple):
+    """What distances are measured in.
 
-    `whole` says that both hold int8: a sum of int32 then, exact up to 33,000 dimensions.
+    Parameters
+    ----------
+    rows
+        `(n, w)`, int8 or float32.
+    offsets
+        `(n,)`: of each row `x` of int8 `x.x + 256 * sum(x)`, see `measure`.
     """
-    if whole:
-        total = np.int32(0)
-        for j in range(query.shape[0]):
-            # Narrow types as far as they hold: the compiler then multiplies pairs of int16.
-            step = np.int16(np.int16(rows[node, j]) - np.int16(query[j]))
-            total = np.int32(total + np.int32(step) * np.int32(step))
-        return np.float32(total)
-    sum_ = np.float32(0)
-    for j in range(query.shape[0]):
-        gap = np.float32(rows[node, j]) - np.float32(query[j])
-        sum_ += gap * gap
-    return np.float32(sum_)
+
+    rows: Rows
+    offsets: Places
+
+
+class Scratch(NamedTuple):
+    """Room for a walk.
+
+    Parameters
+    ----------
+    query
+        `(padded width,)` of the dtype of rows, see `prepare`.
+    pool
+        A key for each node kept, and one more.
+    visited
+        A bit for each node.
+    nodes, far
+        A node and its distance for each link, and `GROUP` more.
+    """
+
+    query: Rows
+    pool: Keys
+    visited: Bits
+    nodes: Places
+    far: Places
 
 
 @jit
-def place(distances: Floats, keys: Keys, size: int, width: int, far: np.float32, key: int) -> int:
-    """Put a node into the pool, sorted by distance; return where. The last may fall out."""
-    low, high = 0, size
+def room(rows: Rows, nodes: Int, width: Int, links: Int) -> Scratch:
+    """Return room for walks among so many nodes, with pools of `width` and rows of `links`."""
+    return Scratch(
+        np.zeros((rows.shape[1] + LINE - 1) // LINE * LINE, rows.dtype),
+        np.empty(width + 1, np.int64),
+        np.zeros((nodes + 31) // 32, np.uint32),
+        np.empty(links + GROUP, np.int32),
+        np.empty(links + GROUP, np.int32),
+    )
+
+
+@jit
+def prepare(row: Rows, query: Rows) -> Int:
+    """Put a row into the form in which `measure` takes a query; return its square, for int8.
+
+    `query` has zeros beyond the row.
+    """
+    square = np.int32(0)
+    if VNNI and row.itemsize == 1:
+        for j in range(row.shape[0]):
+            code = np.int32(row[j])
+            square = np.int32(square + code * code)
+            query[j] = np.int8(code - 128)  # as an unsigned byte it is the code + 128
+    else:
+        for j in range(row.shape[0]):
+            query[j] = row[j]
+    return square
+
+
+@jit
+def measure(space: Space, query: Rows, square: Int, nodes: Places, count: Int, far: Places) -> None:
+    """Measure how far the first `count` nodes are from a query; there is room for three more.
+
+    With `VNNI` and `u = q + 128` the product `u.x` is `q.x + 128 * sum(x)`, so that
+    `|q - x|**2 = |q|**2 + (|x|**2 + 256 * sum(x)) - 2 * u.x`. Exact up to 33,000 dimensions.
+    """
+    rows = space.rows
+    width = rows.shape[1]
+    if VNNI and rows.itemsize == 1:
+        base, stride = np.int64(rows.ctypes.data), np.int64(rows.strides[0])
+        for i in range(count, count + (-count) % GROUP):
+            nodes[i] = nodes[count - 1]
+        for i in range(0, count, GROUP):
+            dot_four(
+                np.int64(query.ctypes.data),
+                base + nodes[i] * stride,
+                base + nodes[i + 1] * stride,
+                base + nodes[i + 2] * stride,
+                base + nodes[i + 3] * stride,
+                np.int64(width),
+                np.int64(far.ctypes.data) + np.int64(4 * i),
+            )
+        for i in range(count):
+            far[i] = np.int32(space.offsets[nodes[i]] + square - 2 * far[i])
+    elif rows.itemsize == 1:
+        for i in range(count):
+            row = rows[nodes[i]]
+            total = np.int32(0)
+            for j in range(width):
+                # Narrow types as far as they hold: the compiler then multiplies pairs of int16.
+                step = np.int16(np.int16(row[j]) - np.int16(query[j]))
+                total = np.int32(total + np.int32(step) * np.int32(step))
+            far[i] = total
+    else:
+        numbers = far.view(np.float32)
+        for i in range(count):
+            row = rows[nodes[i]]
+            sum_ = np.float32(0)
+            for j in range(width):
+                gap = np.float32(row[j]) - np.float32(query[j])
+                sum_ += gap * gap
+            numbers[i] = sum_
+
+
+@jit
+def place(pool: Keys, size: Int, width: Int, key: Int) -> Int:
+    """Put a key into the pool, which is sorted; return where. The last may fall out."""
+    low, high = NONE, size
     while low < high:
         middle = (low + high) >> 1
-        if distances[middle] <= far:
+        if pool[middle] < key:
             low = middle + 1
         else:
             high = middle
     for j in range(size if size < width else size - 1, low, -1):
-        distances[j] = distances[j - 1]
-        keys[j] = keys[j - 1]
-    distances[low] = far
-    keys[low] = key
-    return low
+        pool[j] = pool[j - 1]
+    pool[low] = key
+    return int(low)
 
 
 @jit
-def descend(
-    rows: Rows,
-    query: Rows,
-    whole: bool,
-    upper: Links,
-    first: Keys,
-    entry: int,
-    top: int,
-    bottom: int,
-) -> int:
-    """Go to the nearest node by single steps, from layer `top` to above `bottom`.
+def fetch(rows: Rows, node: Int) -> None:
+    """Ask for a row, which is to be read soon."""
+    if COMPILED:
+        base = np.int64(rows.ctypes.data) + np.int64(node) * np.int64(rows.strides[0])
+        for at in range(0, rows.strides[0], LINE):
+            prefetch(base + at)
 
-    Algorithm 2 with ef = 1, as algorithm 5 uses it. Returns the node.
-    """
-    near = distance(rows, entry, query, whole)
-    for layer in range(top, bottom, -1):
-        moved = True
-        while moved:
-            moved = False
-            row = first[entry] + layer - 1
-            for j in range(upper.shape[1]):
-                node = int(upper[row, j])
-                if node < 0:
-                    break
-                far = distance(rows, node, query, whole)
-                if far < near:
-                    near = far
-                    entry = node
-                    moved = True
-    return entry
+
+@jit
+def measured(space: Space, square: Int, node: Int, scratch: Scratch) -> Int:
+    """Return the key of a node for the prepared query."""
+    scratch.nodes[0] = node
+    measure(space, scratch.query, square, scratch.nodes, ONE, scratch.far)
+    return np.int64(scratch.far[0]) << 32 | np.int64(node) << 1
 
 
 @jit
 def beam(
-    rows: Rows,
-    query: Rows,
-    whole: bool,
+    space: Space,
+    square: Int,
     links: Links,
     first: Keys,
-    layer: int,
-    entry: int,
-    width: int,
-    distances: Floats,
-    keys: Keys,
-    visited: Flags,
-    touched: Keys,
-    most: int,
-) -> int:
-    """Search one layer: algorithm 2. Returns how many nodes the pool holds, nearest first.
+    layer: Int,
+    entry: Int,
+    width: Int,
+    scratch: Scratch,
+    most: Int,
+) -> Int:
+    """Search one layer: algorithm 2 with ef = `width`. Returns how many nodes the pool holds.
 
     -1 when `most` distances had been computed and the pool was not finished.
 
-    The pool is candidates and results at once. Its keys are `2 * node + 1` afterwards:
-    the low bit says that the node's links have been followed. `visited` is all False
-    before and after.
+    `entry` is a key. The pool, nearest first, is candidates and results at once: the low bit of a
+    key says that the node's links have been followed.
     """
-    distances[0] = distance(rows, entry, query, whole)
-    keys[0] = 2 * entry
-    visited[entry] = True
-    touched[0] = entry
-    size, seen, cursor = 1, 1, 0
+    pool, visited = scratch.pool, scratch.visited
+    nodes, far = scratch.nodes, scratch.far
+    visited[:] = 0
+    pool[0] = entry
+    start = (entry & NODE) >> 1
+    visited[start >> 5] |= np.uint32(1) << np.uint32(start & 31)
+    size, seen, cursor = ONE, ONE, NONE
     while cursor < size:
-        key = keys[cursor]
+        key = pool[cursor]
         cursor += 1
         if key & 1:
             continue
         if seen >= most:
             size = -1
             break
-        keys[cursor - 1] = key | 1
-        row = key >> 1
+        pool[cursor - 1] = key | 1
+        row = (key & NODE) >> 1
         if layer > 0:
             row = first[row] + layer - 1
+        count = NONE
         for j in range(links.shape[1]):
-            node = int(links[row, j])
+            node = links[row, j]
             if node < 0:
                 break
-            if visited[node]:
+            bit = np.uint32(1) << np.uint32(node & 31)
+            if visited[node >> 5] & bit:
                 continue
-            visited[node] = True
-            touched[seen] = node
-            seen += 1
-            far = distance(rows, node, query, whole)
-            if size < width or far < distances[size - 1]:
-                at = place(distances, keys, size, width, far, 2 * node)
+            visited[node >> 5] |= bit
+            nodes[count] = node
+            fetch(space.rows, node)
+            count += 1
+        seen += count
+        measure(space, scratch.query, square, nodes, count, far)
+        for i in range(count):
+            key = np.int64(far[i]) << 32 | np.int64(nodes[i]) << 1
+            if size < width or key < pool[size - 1]:
+                at = place(pool, size, width, key)
                 size = min(size + 1, width)
                 cursor = min(cursor, at)
-    for j in range(seen):
-        visited[touched[j]] = False
-    return size
+    return int(size)

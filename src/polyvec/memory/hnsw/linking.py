@@ -1,188 +1,172 @@
-"""Building the graph: neighbour selection, insertion, and mending what was cut off."""
+"""Building the graph: how a new node finds its neighbours, and how they are linked back.
+
+Rows are inserted in batches. Each finds its neighbours in the graph as it was before the batch, and
+among the others of the batch by comparing all of them; then the links are written, those to one
+node by one thread. So the graph is the same whatever the number of threads.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from polyvec.memory.hnsw.jit import jit
-from polyvec.memory.hnsw.kernels import Floats, Keys, Links, Rows, beam, descend, distance, place
+from polyvec.memory.hnsw.kernels import (
+    GROUP,
+    NODE,
+    NONE,
+    ONE,
+    Int,
+    Keys,
+    Links,
+    Places,
+    Rows,
+    Scratch,
+    Space,
+    beam,
+    measure,
+    measured,
+    place,
+    prepare,
+    room,
+)
 
 
 @jit
 def select(
-    rows: Rows, whole: bool, distances: Floats, keys: Keys, size: int, most: int, kept: Keys
-) -> int:
-    """Choose neighbours by the heuristic: algorithm 4. Returns how many are in `kept`.
+    space: Space, pool: Keys, size: Int, most: Int, own: Int, scratch: Scratch, kept: Places
+) -> Int:
+    """Choose neighbours of `own` by the heuristic: algorithm 4. Returns how many are in `kept`.
 
     A candidate nearer to a chosen neighbour than to the node is left out, and so is the
     twin of a chosen one: it leads nowhere new, and many twins would fill the row.
     """
-    count = 0
+    count = NONE
     for i in range(size):
         if count >= most:
             break
-        node = keys[i] >> 1
-        candidate = rows[node]
+        node = (pool[i] & NODE) >> 1
+        if node == own:
+            continue
         good = True
-        for j in range(count):
-            between = distance(rows, kept[j], candidate, whole)
-            if between < distances[i] or between == 0:
-                good = False
-                break
+        if count:
+            square = prepare(space.rows[node], scratch.query)
+            limit = pool[i] >> 32
+            for j in range(0, count, GROUP):
+                group = min(GROUP, count - j)
+                for t in range(group):
+                    scratch.nodes[t] = kept[j + t]
+                measure(space, scratch.query, square, scratch.nodes, group, scratch.far)
+                for t in range(group):
+                    if scratch.far[t] < limit or scratch.far[t] == 0:
+                        good = False
+                if not good:
+                    break
         if good:
             kept[count] = node
             count += 1
-    return count
+    return int(count)
 
 
 @jit
-def link_back(
+def find(
     rows: Rows,
-    whole: bool,
-    links: Links,
-    row: int,
-    owner: int,
-    node: int,
-    distances: Floats,
-    keys: Keys,
-    kept: Keys,
-) -> None:
-    """Link `owner` to `node`; where its row is full, choose anew (algorithm 1, lines 12-16)."""
-    wide = links.shape[1]
-    for j in range(wide):
-        if links[row, j] < 0:
-            links[row, j] = node
-            return
-    base = rows[owner]
-    size = 0
-    for j in range(wide + 1):
-        other = node
-        if j < wide:
-            other = int(links[row, j])
-        far = distance(rows, other, base, whole)
-        place(distances, keys, size, wide + 1, far, 2 * other)
-        size += 1
-    count = select(rows, whole, distances, keys, size, wide, kept)
-    for j in range(wide):
-        links[row, j] = kept[j] if j < count else -1
-
-
-@jit
-def insert_nodes(
-    rows: Rows,
-    whole: bool,
+    offsets: Places,
     bottom: Links,
     upper: Links,
     first: Keys,
     levels: Keys,
-    begin: int,
-    end: int,
-    entry: int,
-    width: int,
-) -> int:
-    """Insert the rows `begin` to `end` one after the other: algorithm 1. Returns the entry."""
+    batch: Places,
+    begin: Int,
+    end: Int,
+    nodes: Int,
+    entry: Int,
+    width: Int,
+) -> None:
+    """Choose the neighbours of some nodes of a batch: algorithm 1, lines 1 to 11.
+
+    Their own rows of links are written, which nobody can have reached yet. `nodes` says how many
+    are in the graph, `entry` is -1 without any.
+    """
+    space = Space(rows, offsets)
     most = upper.shape[1]
-    distances = np.empty(max(width, 2 * most) + 2, np.float32)
-    keys = np.empty(max(width, 2 * most) + 2, np.int64)
-    back_distances = np.empty(2 * most + 2, np.float32)
-    back_keys = np.empty(2 * most + 2, np.int64)
-    chosen = np.empty(2 * most + 2, np.int64)
-    kept = np.empty(2 * most + 2, np.int64)
-    visited = np.zeros(rows.shape[0], np.bool_)
-    touched = np.empty(rows.shape[0], np.int64)
+    scratch = room(rows, nodes, width, max(2 * most, len(batch)))
+    choosing = room(rows, NONE, NONE, 2 * most)
+    kept = np.empty(most, np.int32)
+    others = np.empty(len(batch) + GROUP, np.int32)
+    near = np.empty(len(batch) + GROUP, np.int32)
+    others[: len(batch)] = batch
     for node in range(begin, end):
-        if entry < 0:
-            entry = node
-            continue
-        query = rows[node]
-        level, top = levels[node], levels[entry]
-        near = descend(rows, query, whole, upper, first, entry, top, min(level, top))
-        for layer in range(min(level, top), -1, -1):
+        square = prepare(rows[node], scratch.query)
+        measure(space, scratch.query, square, others, len(batch), near)
+        level = levels[node]
+        top = levels[entry] if entry >= 0 else np.int64(-1)
+        start = measured(space, square, max(entry, NONE), scratch)
+        for layer in range(max(level, top), -1, -1):
+            size = NONE
             links = upper if layer > 0 else bottom
-            size = beam(
-                rows, query, whole, links, first, layer, near, width,
-                distances, keys, visited, touched, rows.shape[0] + 1,
-            )  # fmt: skip
-            near = int(keys[0]) >> 1
-            count = select(rows, whole, distances, keys, size, most, chosen)
+            if layer <= top:
+                ef = ONE if layer > level else width
+                size = beam(space, square, links, first, layer, start, ef, scratch, nodes + 1)
+                start = scratch.pool[0] & ~1
+            if layer > level:
+                continue
+            for i in range(len(batch)):
+                key = np.int64(near[i]) << 32 | np.int64(batch[i]) << 1
+                if batch[i] == node or levels[batch[i]] < layer:
+                    continue
+                if size < width or key < scratch.pool[size - 1]:
+                    place(scratch.pool, size, width, key)
+                    size = min(size + 1, width)
+            count = select(space, scratch.pool, size, most, node, choosing, kept)
             row = first[node] + layer - 1 if layer > 0 else node
             for j in range(count):
-                links[row, j] = chosen[j]
-            for j in range(count):
-                other = int(chosen[j])
-                at = int(first[other]) + layer - 1 if layer > 0 else other
-                link_back(rows, whole, links, at, other, node, back_distances, back_keys, kept)
-        if level > top:
-            entry = node
-    return entry
+                links[row, j] = kept[j]
 
 
 @jit
-def spread(bottom: Links, parent: Keys, stack: Keys, start: int) -> None:
-    """Visit what `start` reaches and nobody has; `parent` tells by which node it was reached."""
-    stack[0] = start
-    height = 1
-    while height:
-        height -= 1
-        node = stack[height]
-        for j in range(bottom.shape[1]):
-            other = int(bottom[node, j])
-            if other < 0:
-                break
-            if parent[other] < 0:
-                parent[other] = node
-                stack[height] = other
-                height += 1
+def link(
+    rows: Rows,
+    offsets: Places,
+    links: Links,
+    places: Keys,
+    owners: Places,
+    news: Places,
+    begin: Int,
+    end: Int,
+) -> None:
+    """Link owners back to new nodes; where a row is full, choose anew (lines 12 to 16).
 
-
-@jit
-def spare_slot(bottom: Links, parent: Keys, node: int) -> int:
-    """Return an empty place in a row, or one whose link no node depends on, else -1."""
-    for j in range(bottom.shape[1]):
-        if bottom[node, j] < 0:
-            return j
-    for j in range(bottom.shape[1] - 1, -1, -1):
-        if parent[bottom[node, j]] != node:
-            return j
-    return -1
-
-
-@jit
-def mend(
-    rows: Rows, whole: bool, bottom: Links, first: Keys, count: int, entry: int, width: int
-) -> int:
-    """Make every node reachable from the entry in the bottom layer; return how many were not.
-
-    Pruning may drop the last link to a node. Each such node gets a link from the nearest
-    reachable node that can spare a place: one that is empty, or whose link is no branch
-    of the tree by which everything was reached. n nodes have n - 1 branches, so with two
-    places a row one is always found.
+    `places` are the owners' rows in `links`, rising; each is all inside of `begin` to `end`, or all
+    outside.
     """
-    parent = np.full(count, -1, np.int64)
-    stack = np.empty(count + 1, np.int64)
-    distances = np.empty(width + 1, np.float32)
-    keys = np.empty(width + 1, np.int64)
-    visited = np.zeros(rows.shape[0], np.bool_)
-    touched = np.empty(rows.shape[0], np.int64)
-    parent[entry] = entry
-    spread(bottom, parent, stack, entry)
-    mended = 0
-    for node in range(count):
-        if parent[node] >= 0:
-            continue
-        mended += 1
-        size = beam(
-            rows, rows[node], whole, bottom, first, 0, entry, width,
-            distances, keys, visited, touched, rows.shape[0] + 1,
-        )  # fmt: skip
-        slot, host = -1, -1
-        for i in range(size + count):
-            host = keys[i] >> 1 if i < size else i - size
-            if parent[host] >= 0:
-                slot = spare_slot(bottom, parent, host)
-            if slot >= 0:
-                break
-        bottom[host, slot] = node
-        parent[node] = host
-        spread(bottom, parent, stack, node)
-    return mended
+    space = Space(rows, offsets)
+    wide = links.shape[1]
+    most = wide + end - begin
+    scratch = room(rows, NONE, most, most)
+    choosing = room(rows, NONE, NONE, wide)
+    kept = np.empty(wide, np.int32)
+    at = begin
+    while at < end:
+        row, owner = places[at], np.int64(owners[at])
+        count = NONE
+        while count < wide and links[row, count] >= 0:
+            scratch.nodes[count] = links[row, count]
+            count += 1
+        while at < end and places[at] == row:
+            known = False
+            for j in range(count):
+                known |= scratch.nodes[j] == news[at]
+            if not known:
+                scratch.nodes[count] = news[at]
+                count += 1
+            at += 1
+        if count > wide:
+            square = prepare(rows[owner], scratch.query)
+            measure(space, scratch.query, square, scratch.nodes, count, scratch.far)
+            for i in range(count):
+                key = np.int64(scratch.far[i]) << 32 | np.int64(scratch.nodes[i]) << 1
+                place(scratch.pool, i, most, key)
+            count = select(space, scratch.pool, count, wide, owner, choosing, kept)
+            scratch.nodes[:count] = kept[:count]
+        for j in range(wide):
+            links[row, j] = scratch.nodes[j] if j < count else -1

@@ -5,30 +5,59 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from polyvec.memory.hnsw.jit import jit
 from polyvec.memory.hnsw.kernels import (
+    NODE,
+    NONE,
+    ONE,
     Flags,
     Floats,
+    Int,
     Keys,
     Links,
     Places,
     Rows,
+    Scratch,
+    Space,
     beam,
-    descend,
+    measured,
     place,
+    prepare,
+    room,
 )
 
 FIRST_ROWS: Final = 1024
 """Rows that a scan by length takes first; each further step takes twice as many."""
 
 
+class Walk(NamedTuple):
+    """How far a walk goes.
+
+    Parameters
+    ----------
+    width
+        Nodes kept while searching.
+    depth
+        Nearest allowed nodes that come back, at most.
+    most
+        Distances computed per query, at most; a walk that wants more gives up.
+    threads
+        Queries are shared out among so many.
+    """
+
+    width: int
+    depth: int
+    most: int
+    threads: int = 1
+
+
 @jit
-def score(vectors: Floats, node: int, query: Floats, euclidean: bool) -> np.float32:
+def score(vectors: Floats, node: Int, query: Floats, euclidean: bool) -> np.float32:
     """Return a float32 number that is smaller for better rows: squared distance, or -product."""
     total = np.float32(0)
     for j in range(query.shape[0]):
@@ -41,74 +70,101 @@ def score(vectors: Floats, node: int, query: Floats, euclidean: bool) -> np.floa
 
 
 @jit
+def nearest_nodes(
+    space: Space,
+    bottom: Links,
+    upper: Links,
+    first: Keys,
+    entry: Int,
+    top: Int,
+    query: Rows,
+    width: Int,
+    most: Int,
+    scratch: Scratch,
+) -> Int:
+    """Fill the pool with the nearest nodes: algorithm 5; returns as `beam` does."""
+    square = prepare(query, scratch.query)
+    key, size = measured(space, square, entry, scratch), NONE
+    for layer in range(top, -1, -1):
+        links, ef = (upper, ONE) if layer > 0 else (bottom, width)
+        size = beam(space, square, links, first, layer, key, ef, scratch, most)
+        key = scratch.pool[0] & ~1
+    return int(size)
+
+
+@jit
 def walk(
     rows: Rows,
-    whole: bool,
+    offsets: Places,
     vectors: Floats,
     euclidean: bool,
     bottom: Links,
     upper: Links,
     first: Keys,
-    entry: int,
-    top: int,
+    entry: Int,
+    top: Int,
     coded: Rows,
     queries: Floats,
     allowed: Flags,
-    width: int,
-    depth: int,
+    width: Int,
+    depth: Int,
     found: Keys,
     scores: Floats,
 ) -> None:
-    """Answer each query: algorithm 5, keeping only allowed nodes of the final pool.
+    """Answer each query, keeping only allowed nodes of the final pool.
 
     The pool holds the nearest nodes of all, so the allowed ones in it are the nearest of the
     allowed ones, as far as the pool is right. The first `depth` of them are scored in
     float32. `found` is (q, k), -1 where the pool had fewer.
     """
-    k = found.shape[1]
-    distances = np.empty(width + 1, np.float32)
-    keys = np.empty(width + 1, np.int64)
-    best = np.empty(k + 1, np.float32)
-    best_keys = np.empty(k + 1, np.int64)
-    visited = np.zeros(rows.shape[0], np.bool_)
-    touched = np.empty(rows.shape[0], np.int64)
+    space = Space(rows, offsets)
+    k, nodes = found.shape[1], allowed.shape[0]
+    scratch = room(rows, nodes, width, bottom.shape[1])
+    best = np.empty(k + 1, np.int64)
+    number = np.empty(1, np.float32)
     for i in range(queries.shape[0]):
-        near = descend(rows, coded[i], whole, upper, first, entry, top, 0)
-        size = beam(
-            rows, coded[i], whole, bottom, first, 0, near, width,
-            distances, keys, visited, touched, rows.shape[0] + 1,
-        )  # fmt: skip
-        count, scored = 0, 0
+        size = nearest_nodes(
+            space, bottom, upper, first, entry, top, coded[i], width, nodes + 1, scratch
+        )
+        count, scored = NONE, NONE
         for j in range(size):
-            node = keys[j] >> 1
+            node = (scratch.pool[j] & NODE) >> 1
             if not allowed[node]:
                 continue
             if scored >= depth:
                 break
             scored += 1
-            far = score(vectors, node, queries[i], euclidean)
-            if count < k or far < best[count - 1]:
-                place(best, best_keys, count, k, far, node)
+            number[0] = score(vectors, node, queries[i], euclidean)
+            key = sortable(number) << 32 | np.int64(node)
+            if count < k or key < best[count - 1]:
+                place(best, count, k, key)
                 count = min(count + 1, k)
         for j in range(count):
-            found[i, j] = best_keys[j]
-            scores[i, j] = best[j]
+            found[i, j] = best[j] & NODE
+            scores[i, j] = score(vectors, found[i, j], queries[i], euclidean)
+
+
+@jit
+def sortable(number: Floats) -> Int:
+    """Return an integer that is in order as the float32 is."""
+    bits = np.int64(number.view(np.int32)[0])
+    return bits if bits >= 0 else np.int64(-(2**31)) - bits
 
 
 @jit
 def propose(
     rows: Rows,
-    whole: bool,
+    offsets: Places,
     bottom: Links,
     upper: Links,
     first: Keys,
-    entry: int,
-    top: int,
+    entry: Int,
+    top: Int,
     coded: Rows,
     owners: Places,
     allowed: Flags,
-    width: int,
-    most: int,
+    width: Int,
+    most: Int,
     found: Keys,
     counts: Keys,
 ) -> None:
@@ -118,21 +174,17 @@ def propose(
     `allowed` is theirs, and what lies beyond its end is not. `found` is (q, depth); `counts`
     says how many of it are filled, -1 where the walk took more than `most` distances.
     """
-    distances = np.empty(width + 1, np.float32)
-    keys = np.empty(width + 1, np.int64)
-    visited = np.zeros(rows.shape[0], np.bool_)
-    touched = np.empty(rows.shape[0], np.int64)
+    space = Space(rows, offsets)
+    scratch = room(rows, owners.shape[0], width, bottom.shape[1])
     for i in range(coded.shape[0]):
-        near = descend(rows, coded[i], whole, upper, first, entry, top, 0)
-        size = beam(
-            rows, coded[i], whole, bottom, first, 0, near, width,
-            distances, keys, visited, touched, most,
-        )  # fmt: skip
+        size = nearest_nodes(
+            space, bottom, upper, first, entry, top, coded[i], width, most, scratch
+        )
         count = 0
         for j in range(size):
             if count >= found.shape[1]:
                 break
-            owner = int(owners[keys[j] >> 1])
+            owner = owners[(scratch.pool[j] & NODE) >> 1]
             if 0 <= owner < allowed.shape[0] and allowed[owner]:
                 found[i, count] = owner
                 count += 1
