@@ -49,7 +49,7 @@ def questions(draw: st.DrawFn) -> Question:
     [
         (LARGE, Route.GRAPH),
         (replace(LARGE, nodes=0), Route.SCAN),
-        (replace(LARGE, rows=1000, passing=1000, nodes=1000), Route.SCAN),
+        (replace(LARGE, rows=1000, passing=1000, nodes=1000, queries=64), Route.SCAN),
         (replace(LARGE, k=20_000), Route.SCAN),
         (replace(LARGE, waiting=90_000), Route.SCAN),
         (masked(50_000), Route.MASKED_GRAPH),

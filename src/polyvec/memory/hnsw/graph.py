@@ -17,7 +17,7 @@ from polyvec.memory.hnsw.walk import in_parts, scan, scan_longest, walk
 from polyvec.schema import HNSW
 from polyvec.types import Metric
 
-SCAN_ROWS: Final = 8
+SCAN_ROWS: Final = 1
 """Allowed rows per node of the pool below which scanning them costs less than a walk."""
 
 REBUILD_SHARE: Final = 0.2
