@@ -211,12 +211,14 @@ def read_spaces(rows: Sequence[Sequence[Any]]) -> dict[str, int]:
 
 
 def cuts(rows: Rows, parts: int) -> Sql:
-    """Return the statement for the keys at which a namespace falls into equal parts."""
+    """Return the statement for the keys at which a namespace falls into equal parts.
+
+    They come in the key's own order, once for each part, all of them NULL where there is no record.
+    """
     where = rows.where(None)
     fractions = [at / parts for at in range(1, parts)]
     text = (
-        f"SELECT DISTINCT cut::text, cut FROM (SELECT unnest(percentile_disc(%s::float8[]) "
-        f"WITHIN GROUP (ORDER BY {rows.key})) AS cut FROM {rows.place.table} "
-        f"WHERE {where.text}) AS cuts WHERE cut IS NOT NULL ORDER BY cut"
+        f"SELECT unnest(percentile_disc(%s::float8[]) WITHIN GROUP (ORDER BY {rows.key}))::text "
+        f"FROM {rows.place.table} WHERE {where.text}"
     )
     return Sql(text, (fractions, *where.params))

@@ -293,7 +293,8 @@ class PgvectorAdapter(Adapter):
         rows = rows_of(target)
         statement = _rows.cuts(rows, parts)
         found = self._pool.rows(statement, timeout_s)
-        cuts = [row[0] for row in found]
+        # Many equal keys, or few records: a part that would be empty is none.
+        cuts = list(dict.fromkeys(row[0] for row in found if row[0] is not None))
         bounds = zip([None, *cuts], [*cuts, None], strict=True)
         return [KeyRange(start, stop) for start, stop in bounds]
 
