@@ -44,7 +44,9 @@ SERVERLESS: Final = Capabilities(
     consistency=Consistency.EVENTUAL,
     # update() merges metadata, and can take nothing away.
     update_atomicity=UpdateAtomicity.READ_MODIFY_WRITE,
-    scan_stability=ScanStability.QUIESCENT,  # page tokens: nothing is promised under writes
+    # guides/manage-data/list-record-ids: ids come sorted, and a token says behind which one the
+    # next page starts. Of the pages of fetch_by_metadata nothing is promised under writes.
+    scan_stability=ScanStability.IDS,
     async_kind=AsyncKind.NATIVE,  # AsyncPinecone
     # "cosine" normalises nothing: read in the integration tests of client 10.2.
     vector_tolerance=0.0,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 from polyvec import _runtime
 from polyvec.errors import DeadlineError
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 FIRST_POLL_S: Final = 0.02
 LONGEST_POLL_S: Final = 1.0
+
+NOBODY: Final = "polyvec-fence-"
+"""Begins the ids of records that never are."""
+
+KNOWN_WITHIN_S: Final = 30.0
+"""Ours: after that, a namespace that Pinecone does not know has no records."""
 
 
 class Records:
@@ -59,6 +66,31 @@ class Records:
             _runtime.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_POLL_S)
         return marks.known(ids) if wanted else ()
+
+    def fence(self, target: Target) -> bool:
+        """Wait until what anybody wrote to a namespace can be read; see the protocol.
+
+        Deleting a record that never was changes nothing, and its log sequence number is above
+        those of all writes that were acknowledged before.
+        """
+        if _answers.space_of(target) is None:
+            return True
+        marks, nobody = self.marks(target), f"{NOBODY}{uuid4().hex}"
+        before, pause_s, waited_s = marks.committed, FIRST_POLL_S, 0.0
+        while self.call(target, "delete", absent=True, ids=[nobody]):
+            # A namespace that somebody has just begun may not be known everywhere.
+            if waited_s >= KNOWN_WITHIN_S:
+                return True
+            if seconds_left() <= pause_s:
+                raise DeadlineError(
+                    "the namespace is not there yet", store="pinecone", operation="fence"
+                )
+            _runtime.sleep(pause_s)
+            waited_s, pause_s = waited_s + pause_s, min(2 * pause_s, LONGEST_POLL_S)
+        if marks.committed == before:
+            return False  # it does not tell
+        self.settle(target, ())
+        return marks.indexed > before
 
     def marks(self, target: Target) -> Marks:
         """Return how far a namespace is, and what was written to it."""
@@ -139,8 +171,8 @@ class Records:
             raise
         return int(answer.record_count or 0)
 
-    def call(self, target: Target, method: str, **arguments: Any) -> Any:
-        """Return what an index answers; None where the namespace does not exist.
+    def call(self, target: Target, method: str, *, absent: Any = None, **arguments: Any) -> Any:
+        """Return what an index answers; `absent` where the namespace does not exist.
 
         Raises
         ------
@@ -149,7 +181,7 @@ class Records:
         """
         space = _answers.space_of(target)
         if space is None:
-            return None
+            return absent
         layout: Layout = target.collection.layout
         index = self._link.index(layout.host)
         try:
@@ -161,5 +193,5 @@ class Records:
                 raise
             self._collections.confirm(target.collection)
             if _errors.is_absent(exc):
-                return None
+                return absent
             raise

@@ -142,6 +142,10 @@ class PineconeAdapter(Adapter):
         with within(timeout_s):
             return self._records.settle(target, ids)
 
+    def fence(self, target: Target, *, timeout_s: float | None) -> bool:
+        with within(timeout_s):
+            return self._records.fence(target)
+
     def get(
         self,
         target: Target,

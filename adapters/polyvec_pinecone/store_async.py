@@ -141,6 +141,10 @@ class AsyncPineconeAdapter(AsyncAdapter):
         with within(timeout_s):
             return await self._records.settle(target, ids)
 
+    async def fence(self, target: Target, *, timeout_s: float | None) -> bool:
+        with within(timeout_s):
+            return await self._records.fence(target)
+
     async def get(
         self,
         target: Target,

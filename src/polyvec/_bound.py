@@ -79,6 +79,11 @@ class Bound(Generic[M]):
         return self._source.opened.metric
 
     @property
+    def capabilities(self) -> Capabilities:
+        """What the store can do."""
+        return self._can
+
+    @property
     def _can(self) -> Capabilities:
         return self._source.caller.adapter.capabilities
 

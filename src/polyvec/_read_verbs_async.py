@@ -208,3 +208,19 @@ class AsyncReadVerbs(AsyncBound[M]):
             await self._attempt(
                 scope, lambda: _reads_async.wait_until_visible(scope, wanted, absent=absent)
             )
+
+    async def wait_for_writes(self, *, timeout_s: float | None = 30.0) -> None:
+        """Wait until reads of this namespace see every write acknowledged so far, to anybody.
+
+        For stores whose consistency is EVENTUAL; elsewhere it returns at once: there, reads with
+        `consistency="strong"` see them.
+
+        Raises
+        ------
+        NotSupportedError
+            The backend does not tell how far its reads are.
+        DeadlineError
+            Time ran out.
+        """
+        scope = self._scope(timeout_s)
+        await self._attempt(scope, lambda: _reads_async.wait_for_writes(scope))

@@ -12,7 +12,7 @@ from polyvec._checks import unique
 from polyvec._ranking import rows_that_match
 from polyvec.bounds import ALL, NONE, uncertain
 from polyvec.capabilities import Consistency, Feature
-from polyvec.errors import DeadlineError
+from polyvec.errors import DeadlineError, NotSupportedError
 from polyvec.evaluate import compile_predicate
 from polyvec.primitives import KeyRange, ScanPage, StaleLayout
 from polyvec.records import RecordBatch, concat
@@ -186,6 +186,23 @@ def settle(scope: Scope, ids: Sequence[str]) -> frozenset[str]:
     if scope.capabilities.consistency is not Consistency.EVENTUAL:
         return frozenset()
     return frozenset(scope.run("settle", scope.adapter.settle, ids))
+
+
+def wait_for_writes(scope: Scope) -> None:
+    """Wait until reads see every write that was acknowledged before, also to others.
+
+    Raises
+    ------
+    NotSupportedError
+        The backend does not tell how far it is.
+    """
+    if scope.capabilities.consistency is not Consistency.EVENTUAL:
+        return
+    if not scope.run("fence", scope.adapter.fence):
+        raise NotSupportedError(
+            f"this {scope.capabilities.store} does not tell up to which write its reads are; "
+            "use wait_until_visible"
+        )
 
 
 def _unsettled(

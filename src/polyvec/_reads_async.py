@@ -11,7 +11,7 @@ from polyvec._checks import unique
 from polyvec._ranking import rows_that_match
 from polyvec.bounds import ALL, NONE, uncertain
 from polyvec.capabilities import Consistency, Feature
-from polyvec.errors import DeadlineError
+from polyvec.errors import DeadlineError, NotSupportedError
 from polyvec.evaluate import compile_predicate
 from polyvec.primitives import KeyRange, ScanPage, StaleLayout
 from polyvec.records import RecordBatch, concat
@@ -185,6 +185,23 @@ async def settle(scope: AsyncScope, ids: Sequence[str]) -> frozenset[str]:
     if scope.capabilities.consistency is not Consistency.EVENTUAL:
         return frozenset()
     return frozenset(await scope.run("settle", scope.adapter.settle, ids))
+
+
+async def wait_for_writes(scope: AsyncScope) -> None:
+    """Wait until reads see every write that was acknowledged before, also to others.
+
+    Raises
+    ------
+    NotSupportedError
+        The backend does not tell how far it is.
+    """
+    if scope.capabilities.consistency is not Consistency.EVENTUAL:
+        return
+    if not await scope.run("fence", scope.adapter.fence):
+        raise NotSupportedError(
+            f"this {scope.capabilities.store} does not tell up to which write its reads are; "
+            "use wait_until_visible"
+        )
 
 
 async def _unsettled(

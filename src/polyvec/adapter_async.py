@@ -318,6 +318,18 @@ class AsyncAdapter(ABC):
         """
         return ()
 
+    async def fence(self, target: Target, *, timeout_s: float | None) -> bool:
+        """Return when reads of a namespace see all that was acknowledged before, to anybody.
+
+        Only asked of an EVENTUAL backend. It may write, if nobody can see what.
+
+        Returns
+        -------
+        bool
+            False, at once, where the backend does not tell how far it is.
+        """
+        return False
+
     def record_sizes(self, target: Target, batch: RecordBatch) -> Sequence[int] | None:
         """Return the encoded bytes of each record without its vector, pure.
 

@@ -69,6 +69,8 @@ class ScanStability(StrEnum):
 
     STABLE = "stable"
     """A record present throughout comes exactly once, whatever is written meanwhile."""
+    IDS = "ids"
+    """As STABLE where a scan asks for ids alone and has no filter; else as QUIESCENT."""
     QUIESCENT = "quiescent"
     """Exactly once only without concurrent writes."""
 

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from tests.migrate.faulty import faulty
 from tests.migrate.records import everything
-from tests.services import server
 
 from polyvec import (
     Collection,
@@ -24,8 +23,15 @@ from polyvec import (
     UnavailableError,
     VectorStore,
 )
-from polyvec.capabilities import Consistency
-from polyvec.migrate import DualWriteStore, cutover, dual_write_async, migrate, verify
+from polyvec.capabilities import Consistency, ScanStability
+from polyvec.migrate import (
+    DualWriteStore,
+    cutover,
+    dual_write_async,
+    make_plan,
+    migrate,
+    verify,
+)
 from polyvec.migrate.touched import TouchedLog
 
 DIMENSION: Final = 4
@@ -97,9 +103,12 @@ class Writers:
 
 
 def test_a_source_whose_scan_needs_quiet_is_refused(target: VectorStore, tmp_path: Path) -> None:
+    source, adapter = faulty()
+    adapter.changed["scan_stability"] = ScanStability.QUIESCENT
+    fill(source, 3)
     log, journal = tmp_path / "touched.sqlite", tmp_path / "j"
-    with pytest.raises(NotSupportedError, match="pinecone may miss records while others write"):
-        migrate(server("pinecone").url, target, "docs", touched=log, journal=journal)
+    with pytest.raises(NotSupportedError, match="memory may miss records while others write"):
+        migrate(source, target, "docs", touched=log, journal=journal)
     assert not log.exists()
     assert not journal.exists()
 
@@ -269,8 +278,6 @@ def test_the_asynchronous_form(source: VectorStore, target: VectorStore, tmp_pat
 def test_a_plan_with_transforms_is_mirrored(
     source: VectorStore, target: VectorStore, tmp_path: Path
 ) -> None:
-    from polyvec.migrate import make_plan
-
     fill(source, 20)
     plan = make_plan(
         source,
@@ -295,8 +302,9 @@ def test_a_plan_with_transforms_is_mirrored(
 
 def test_a_primary_that_shows_writes_later_is_refused(target: VectorStore, tmp_path: Path) -> None:
     source, adapter = faulty()
+    fill(source, 3)
     adapter.changed["consistency"] = Consistency.EVENTUAL
-    with pytest.raises(NotSupportedError, match="only later"):
+    with pytest.raises(NotSupportedError, match="only later, and does not tell when"):
         DualWriteStore(source, target, log=tmp_path / "t", collections=["docs"])
 
 
@@ -334,6 +342,23 @@ def test_it_is_the_verification_that_sees_a_lost_record_while_writers_write(
         dual.collection("docs").update(["r8"], set={"x": 1})
         found = verify(source, target, journal="j", touched=log)
     assert found.counts == {"missing": 1, "extra": 1, "differing": 0}
+
+
+def test_a_namespace_that_neither_the_plan_nor_the_log_saw(
+    source: VectorStore, target: VectorStore, tmp_path: Path
+) -> None:
+    """Somebody without the log began it: that is a difference, also while writers write."""
+    fill(source, 5)
+    log = tmp_path / "t"
+    plan = make_plan(source, target, "docs")
+    source.collection("docs").namespace("later").upsert(ids=["a", "b"], vectors=np.ones((2, 4)))
+    with DualWriteStore(source, target, log=log, collections=["docs"]) as dual:
+        dual.collection("docs").namespace("later").update(["b"], set={"x": 1})
+        dual.collection("docs").namespace("ours").upsert(ids=["c"], vectors=np.ones((1, 4)))
+        report = migrate(source, target, plan=plan, touched=log)
+    assert report.verification is not None
+    assert [(one.namespace, one.id) for one in report.verification.missing] == [("later", "a")]
+    assert not report.ok
 
 
 def test_the_log_keeps_nothing_when_nothing_is_copied(

@@ -116,6 +116,7 @@ def writing(articles: Collection[ArticleMeta], block: Float32) -> None:
     articles.delete(["a"], timeout_s=3)
     articles.delete(filter=F("source") == "old")
     articles.wait_until_visible(["a"], timeout_s=30, absent=False)
+    articles.wait_for_writes(timeout_s=30)
 
 
 def filters() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from polyvec.errors import NotSupportedError
 from polyvec.migrate.content import differences
-from polyvec.migrate.syncing import WHOLE, batch_of, sync_records
+from polyvec.migrate.syncing import WHOLE, batch_of, matching, read_again, sync_records
 from polyvec.migrate.transforms import apply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from polyvec.collection import Collection
     from polyvec.migrate.content import Difference
@@ -98,37 +99,61 @@ class CatchUp:
         transforms = self._plan.transforms
         sync_records(self._origin, self._goal, namespace, ids, transforms, self._remake)
 
-    def settle(self, one: Difference, tolerance: float) -> bool:
-        """Whether a difference that a verification saw was only a write under way.
+    def settle(self, found: Sequence[Difference], tolerance: float) -> list[Difference]:
+        """Return those differences that a verification saw which were no write under way.
 
-        The record is compared again while nobody applies; if a writer is between the primary and
-        the log's lock, its record is brought over here first, as the writer would.
+        The records are compared again while nobody applies; if a writer is between the primary
+        and the log's lock, its record is brought over here first, as the writer would.
         """
-        assert one.id is not None
-        namespace = self._plan.transforms.source_of(one.namespace)
-        name = self._plan.source.collection
-        for _ in range(ATTEMPTS):
-            with self._log.applying():
-                if self._equal(one, namespace, tolerance):
-                    return True
-                busy = self._log.busy(name, namespace, one.id)
-                if busy:
-                    self._sync(namespace, [one.id])
-                # Once more without an event too: one may have begun and ended in between.
-                if self._equal(one, namespace, tolerance):
-                    return True
-                if not busy:
-                    return False
-            self._watch.pause(PAUSE_S)
-        return False
+        places: dict[str, dict[str, Difference]] = {}
+        for one in found:
+            if one.id is not None:
+                places.setdefault(one.namespace, {})[one.id] = one
+        real = [one for one in found if one.id is None]
+        for namespace, ones in places.items():
+            left = ones
+            for _ in range(ATTEMPTS):
+                left = self._looked_again(namespace, left, tolerance, real)
+                if not left:
+                    break
+                self._watch.pause(PAUSE_S)
+            real += left.values()
+        return real
 
-    def _equal(self, one: Difference, namespace: str, tolerance: float) -> bool:
-        assert one.id is not None
-        source = self._origin.namespace(namespace).get([one.id], include=WHOLE)
-        target = self._goal.namespace(one.namespace).get([one.id], include=WHOLE)
-        if not source:
-            return not target
+    def _looked_again(
+        self,
+        namespace: str,
+        left: dict[str, Difference],
+        tolerance: float,
+        real: list[Difference],
+    ) -> dict[str, Difference]:
+        """Return those that still differ with a writer under way; the others go to `real`."""
+        name = self._plan.source.collection
+        source = self._plan.transforms.source_of(namespace)
+        with self._log.applying():
+            unequal = self._unequal(namespace, list(left), tolerance)
+            busy = [one for one in unequal if self._log.busy(name, source, one)]
+            if busy:
+                self._sync(source, busy)
+            # Once more without an event too: one may have begun and ended in between.
+            unequal = self._unequal(namespace, unequal, tolerance)
+        real += [left[one] for one in unequal if one not in busy]
+        return {one: left[one] for one in unequal if one in busy}
+
+    def _unequal(self, namespace: str, ids: list[str], tolerance: float) -> list[str]:
+        """Return those of the ids that the two collections do not have alike."""
+        if not ids:
+            return []
+        origin = self._origin.namespace(self._plan.transforms.source_of(namespace))
+        goal = self._goal.namespace(namespace)
+        source = matching(read_again(origin, ids), self._plan.transforms)
+        try:
+            target = read_again(goal, ids)
+        except NotSupportedError:  # it does not tell how far it is: what it shows has to do
+            target = goal.get(ids, include=WHOLE)
         batch, _ = apply(self._plan.transforms, batch_of(source, self._origin.dimension))
         if self._remake is not None:
             batch, _ = self._remake(batch)
-        return not differences(one.namespace, batch.records(), target, tolerance)
+        found = {one.id for one in differences(namespace, batch.records(), target, tolerance)}
+        found |= {record.id for record in target} - set(batch.ids)
+        return [one for one in ids if one in found]

@@ -4,6 +4,7 @@ The primary decides. A write is logged, sent to the primary, and then the touche
 from the primary and brought to the secondary, by one process at a time; so two writers that race
 for a record leave the same state in both stores. When the secondary fails, the records stay in the
 log, the outbox, and later writes or `replay` bring them over. Applying twice changes nothing.
+Where the primary shows writes only later, a thread waits for that and brings them over.
 """
 
 from __future__ import annotations
@@ -15,9 +16,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from polyvec.capabilities import AsyncKind, Consistency, Feature
 from polyvec.config import resolve
-from polyvec.errors import InvalidRequestError, NotSupportedError, PolyvecError
+from polyvec.errors import (
+    CollectionNotFoundError,
+    InvalidRequestError,
+    NotSupportedError,
+    PolyvecError,
+)
+from polyvec.migrate.courier import Courier
 from polyvec.migrate.shadow import ShadowReader
-from polyvec.migrate.syncing import NO_TRANSFORMS, sync_events
+from polyvec.migrate.syncing import NO_TRANSFORMS, SEEN_WITHIN_S, sync_events
 from polyvec.migrate.touched import TouchedLog
 from polyvec.store import VectorStore, connect
 from polyvec.store_async import AsyncVectorStore
@@ -72,6 +79,15 @@ class Mirror:
         self.collections = dict(collections)
         self.transforms = transforms
         self._opened: dict[tuple[str, str], Collection[Any]] = {}
+        self._courier: Courier | None = None
+        if primary.capabilities.consistency is Consistency.EVENTUAL:
+            self._courier = Courier(self._bring_some)
+
+    def close(self) -> None:
+        """End the thread, if there is one; what it has not brought over stays in the log."""
+        if self._courier is not None:
+            self._courier.close()
+        self.log.close()
 
     def write(self, target: Target, ids: Sequence[str], work: Callable[[], None]) -> None:
         """Write to the primary by `work`, then bring the records over."""
@@ -85,6 +101,9 @@ class Mirror:
         finally:
             # Also after an error: the primary may have written, and reading it tells.
             self.log.ready(seqs)
+        if self._courier is not None:
+            self._courier.wake()
+            return
         try:
             with self.log.applying():
                 self._bring(self.log.of_records(seqs))
@@ -93,7 +112,7 @@ class Mirror:
             _logger.warning("the secondary lags, %d records wait in the log: %s", len(ids), exc)
 
     def replay(self) -> int:
-        """Bring over what waits in the outbox, oldest first; return how many records.
+        """Bring over what waits in the outbox by now, oldest first; return how many records.
 
         Raises
         ------
@@ -101,14 +120,18 @@ class Mirror:
             A store fails; the rest stays in the outbox.
         """
         self.log.free_the_dead()
-        count = 0
-        while True:
-            with self.log.applying():
-                events = [e for e in self.log.outbox() if e.collection in self.collections]
-                if not events:
-                    return count
-                self._bring(events)
-                count += len(events)
+        end, count = self.log.end(), 0
+        while brought := self._bring_some(end):
+            count += brought
+        return count
+
+    def _bring_some(self, below: int | None = None) -> int:
+        """Bring over the oldest events of the outbox; return how many."""
+        with self.log.applying():
+            events = self.log.outbox(below=below)
+            events = [event for event in events if event.collection in self.collections]
+            self._bring(events)
+            return len(events)
 
     def _bring(self, events: list[Event]) -> None:
         """Bring records over; the log's lock is held."""
@@ -196,7 +219,7 @@ class DualWriteStore(VectorStore):
     Raises
     ------
     NotSupportedError
-        The primary shows writes only later, so that nobody can read what was written.
+        The primary shows writes only later, and does not tell when.
     """
 
     def __init__(
@@ -269,19 +292,41 @@ def _mirrored(
         opened.append(connect(resolve(end)))
         return opened[-1]
 
-    first = store_of(primary)
-    if first.capabilities.consistency is Consistency.EVENTUAL:
-        raise NotSupportedError(
-            f"{first.capabilities.store} shows writes only later; a dual write reads them back"
-        )
-    transforms = NO_TRANSFORMS if plan is None else plan.transforms
-    touched = TouchedLog(log)
-    mirror = Mirror(first, store_of(secondary), touched, names, transforms)
-
-    def close() -> None:
-        touched.close()
+    def close_opened() -> None:
         for store in opened:
             store.close()
 
+    try:
+        first, second = store_of(primary), store_of(secondary)
+        _check_primary(first, list(names))
+        transforms = NO_TRANSFORMS if plan is None else plan.transforms
+        mirror = Mirror(first, second, TouchedLog(log), names, transforms)
+    except BaseException:
+        close_opened()
+        raise
+
+    def close() -> None:
+        mirror.close()
+        close_opened()
+
     own = first._adapter  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it wraps a store's own adapter
     return cast("Adapter", DualAdapter(own, mirror, close)), mirror
+
+
+def _check_primary(primary: VectorStore, names: list[str]) -> None:
+    """Refuse a primary of which nobody can tell whether it shows a write."""
+    if primary.capabilities.consistency is not Consistency.EVENTUAL:
+        return
+    for name in names:
+        try:
+            docs = primary.collection(name)
+        except CollectionNotFoundError:
+            continue  # it may be made later
+        try:
+            for namespace in list(docs.namespaces())[:1]:
+                docs.namespace(namespace).wait_for_writes(timeout_s=SEEN_WITHIN_S)
+        except NotSupportedError as exc:
+            raise NotSupportedError(
+                f"{primary.capabilities.store} shows writes only later, and does not tell when; "
+                "a dual write reads them back"
+            ) from exc

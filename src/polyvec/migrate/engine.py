@@ -7,23 +7,24 @@ collection's size: per worker one in use, one waiting and one being read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from polyvec import _runtime
-from polyvec.capabilities import Consistency
 from polyvec.errors import MigrationError, PolyvecError
+from polyvec.evaluate import compile_predicate
 from polyvec.migrate.ahead import reading_ahead
 from polyvec.migrate.dead_letters import DeadLetter
+from polyvec.migrate.syncing import WHOLE, batch_of
 from polyvec.migrate.transforms import apply
 from polyvec.migrate.watch import Stopped
 from polyvec.migrate.writing import BatchSize, Patience, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
-    from polyvec.capabilities import Capabilities
     from polyvec.collection import Collection
     from polyvec.filters import Filter
     from polyvec.migrate.journal import Journal, Task
@@ -31,11 +32,9 @@ if TYPE_CHECKING:
     from polyvec.migrate.transforms import Transforms
     from polyvec.migrate.watch import Watch
     from polyvec.records import RecordBatch
-    from polyvec.types import Include
 
     Remake = Callable[[RecordBatch], tuple[RecordBatch, dict[int, str]]]
 
-WHOLE: Final[tuple[Include, ...]] = ("metadata", "text", "vector")
 BATCH_BYTES: Final = 8 * 1024 * 1024
 MOST_RECORDS: Final = 5_000
 FEWEST_RECORDS: Final = 16
@@ -83,6 +82,9 @@ class Reader:
         Seconds without a success after which a failure is final.
     consistency
         Of the reads: other processes may have written a moment ago.
+    by_ids
+        List the ids, and get the records: for a source whose list of ids alone misses nothing
+        while others write.
     """
 
     def __init__(
@@ -93,9 +95,12 @@ class Reader:
         watch: Watch,
         patience_s: float,
         consistency: str | None = None,
+        *,
+        by_ids: bool = False,
     ) -> None:
         self._origin = origin
         self._consistency = consistency
+        self._by_ids = by_ids
         self._where = where
         self._size = size
         self._watch = watch
@@ -108,14 +113,7 @@ class Reader:
         cursor = task.cursor
         while True:
             try:
-                for batch in space.scan(
-                    self._where,
-                    batch_size=self._size,
-                    after=cursor,
-                    include=WHOLE,
-                    span=task.span,
-                    consistency=self._consistency,
-                ):
+                for batch in self._scan(space, task, cursor):
                     cursor = batch.cursor
                     patience.success()
                     yield batch
@@ -124,10 +122,26 @@ class Reader:
             else:
                 return
 
+    def _scan(
+        self, space: Collection[Any], task: Task, cursor: str | None
+    ) -> Iterator[RecordBatch]:
+        batches = space.scan(
+            None if self._by_ids else self._where,
+            batch_size=self._size,
+            after=cursor,
+            include=() if self._by_ids else WHOLE,
+            span=task.span,
+            consistency=self._consistency,
+        )
+        return map(partial(self._fetched, space), batches) if self._by_ids else batches
 
-def strongest(can: Capabilities) -> str | None:
-    """Return the consistency that sees what other processes wrote, where a store has it."""
-    return None if can.consistency is Consistency.EVENTUAL else Consistency.STRONG.value
+    def _fetched(self, space: Collection[Any], listed: RecordBatch) -> RecordBatch:
+        """Return the records of listed ids that are still there and match."""
+        found = space.get(listed.ids, include=WHOLE)
+        if self._where is not None:
+            fits = compile_predicate(self._where)
+            found = [record for record in found if fits(record.metadata)]
+        return replace(batch_of(found, self._origin.dimension), cursor=listed.cursor)
 
 
 def records_per_batch(plan: Plan, batch_size: int | None) -> int:
@@ -145,28 +159,27 @@ class Engine:
     ----------
     plan, journal
         What is to be done, and what has been.
-    origin, goal
-        The two collections.
+    goal
+        The target.
     settings
         How.
     watch
         Told of everything; its `stop` ends the copy after the batches under way.
+    reader
+        Of the source.
     remake
         Gives a batch new vectors (re-embedding), or None.
-    consistency
-        Of the reads.
     """
 
     def __init__(
         self,
         plan: Plan,
         journal: Journal,
-        origin: Collection[Any],
         goal: Collection[Any],
         settings: Settings,
         watch: Watch,
+        reader: Reader,
         remake: Remake | None = None,
-        consistency: str | None = None,
     ) -> None:
         self._journal = journal
         self._goal = goal
@@ -174,10 +187,8 @@ class Engine:
         self._settings = settings
         self._watch = watch
         self._remake = remake
-        size = records_per_batch(plan, settings.batch_size)
-        self._size = BatchSize(size)
-        where = plan.transforms.filter
-        self._reader = Reader(origin, where, size, watch, settings.patience_s, consistency)
+        self._size = BatchSize(records_per_batch(plan, settings.batch_size))
+        self._reader = reader
         self._guard = Lock()
         self._dead = journal.totals().dead
         self.unwritten: list[DeadLetter] = []

@@ -262,6 +262,8 @@ def _check_sides(
             "beside writers can be complete; stop them, and migrate without the touched-log"
         )
     if engine == "ray":
+        if online and can.scan_stability is ScanStability.IDS:
+            raise NotSupportedError(f"touched: {can.store} beside writers needs engine='local'")
         check_portable(transforms)
         check_reachable(source.store.config, target.store.config)
 

@@ -18,7 +18,6 @@ from polyvec.errors import (
     InvalidRequestError,
     NotSupportedError,
 )
-from polyvec.migrate.engine import strongest
 from polyvec.migrate.fidelity import Check, FidelityScan, check_by_rules, faults
 from polyvec.migrate.plan import (
     End,
@@ -31,6 +30,7 @@ from polyvec.migrate.plan import (
     Spec,
 )
 from polyvec.migrate.reembed import NO_TEXT, dimension_of
+from polyvec.migrate.syncing import strongest
 from polyvec.migrate.transforms import apply
 
 if TYPE_CHECKING:
@@ -271,8 +271,10 @@ class Planner:
                     f"its ids text ({_shown_details(info.details)})"
                 )
             )
-        if here.scan_stability is ScanStability.QUIESCENT:
+        if here.scan_stability is not ScanStability.STABLE:
             what = f"order: {here.store} has no stable order to read in; stop writing meanwhile"
+            if here.scan_stability is ScanStability.IDS:
+                what += ", or write through a DualWriteStore and give its touched-log"
             found.append(Finding(what=what))
         return found
 

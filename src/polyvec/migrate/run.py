@@ -6,17 +6,17 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from polyvec.capabilities import Consistency
+from polyvec.capabilities import Consistency, ScanStability
 from polyvec.errors import MigrationError
 from polyvec.migrate.catch_up import CatchUp
 from polyvec.migrate.cluster import ClusterEngine, ray_engine
 from polyvec.migrate.dead_letters import write_dead_letters
-from polyvec.migrate.engine import Engine, Reader, Settings, records_per_batch, strongest
+from polyvec.migrate.engine import Engine, Reader, Settings, records_per_batch
 from polyvec.migrate.fidelity import faults
 from polyvec.migrate.journal import DEAD_LETTERS_NAME, VERIFY_NAME, Journal
 from polyvec.migrate.reembed import Reembedder, load
 from polyvec.migrate.results import MigrationReport, VerifyReport
-from polyvec.migrate.syncing import batch_of
+from polyvec.migrate.syncing import SEEN_WITHIN_S, batch_of, strongest
 from polyvec.migrate.transforms import Transforms, apply
 from polyvec.migrate.verify import Verification
 from polyvec.snapshot.files import replacing
@@ -117,6 +117,9 @@ class Run:
             self._check_probes(goal)
         if self._touched is not None:
             self._touched.copying(now=True)
+            # What was written before there was a log, and applied before this moment.
+            for namespace in plan.namespaces:
+                self._origin.namespace(namespace.source).wait_for_writes(timeout_s=SEEN_WITHIN_S)
         done = self._journal.totals().read
         self._watch.start("copy", None if plan.transforms.where else plan.count, done)
         engine = self._engine(goal)
@@ -133,10 +136,21 @@ class Run:
     def _engine(self, goal: Collection[Any]) -> Engine | ClusterEngine:
         plan, journal, settings, watch = self._plan, self._journal, self._settings, self._watch
         if settings.engine == "local":
-            strong = strongest(self._source.store.capabilities)
-            return Engine(plan, journal, self._origin, goal, settings, watch, self._remake, strong)
+            return Engine(plan, journal, goal, settings, watch, self._reader(), self._remake)
         source, target = self._source.store.config, self._target.store.config
         return ray_engine(plan, journal, source, target, settings, watch)
+
+    def _reader(self) -> Reader:
+        can = self._source.store.capabilities
+        return Reader(
+            self._origin,
+            self._plan.transforms.filter,
+            records_per_batch(self._plan, self._settings.batch_size),
+            self._watch,
+            self._settings.patience_s,
+            strongest(can),
+            by_ids=self._touched is not None and can.scan_stability is ScanStability.IDS,
+        )
 
     def _catch_up(self, goal: Collection[Any], touched: TouchedLog) -> CatchUp:
         return CatchUp(self._plan, touched, self._origin, goal, self._watch, self._remake)
@@ -145,14 +159,6 @@ class Run:
         """Compare the stores, keep the report in the journal, and return it."""
         plan = self._plan
         goal = self._target.store.collection(plan.target.collection)
-        reader = Reader(
-            self._origin,
-            plan.transforms.filter,
-            records_per_batch(plan, self._settings.batch_size),
-            self._watch,
-            self._settings.patience_s,
-            strongest(self._source.store.capabilities),
-        )
         left_out = {(letter.namespace, letter.id) for letter in self._journal.dead_letters()}
         found = Verification(
             plan,
@@ -162,7 +168,7 @@ class Run:
             goal,
             self._source.store.capabilities,
             self._target.store.capabilities,
-            reader,
+            self._reader(),
             self._watch,
             sample=mode == "sample",
             queries=queries,

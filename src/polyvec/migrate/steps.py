@@ -13,10 +13,10 @@ from polyvec.migrate.engine import (
     Settings,
     copy_batch,
     records_per_batch,
-    strongest,
 )
 from polyvec.migrate.journal import Task
 from polyvec.migrate.plan import Plan
+from polyvec.migrate.syncing import strongest
 from polyvec.migrate.watch import Watch
 from polyvec.migrate.writing import BatchSize, Writer
 from polyvec.store import VectorStore, connect

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from polyvec.capabilities import Consistency
 from polyvec.evaluate import compile_predicate
 from polyvec.migrate.transforms import Transforms, apply
 from polyvec.records import RecordBatch
@@ -13,6 +14,7 @@ from polyvec.records import RecordBatch
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from polyvec.capabilities import Capabilities
     from polyvec.collection import Collection
     from polyvec.migrate.touched import Event
     from polyvec.records import VectorRecord
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 WHOLE: Final[tuple[Include, ...]] = ("metadata", "text", "vector")
 
 NO_TRANSFORMS: Final = Transforms()
+
+SEEN_WITHIN_S: Final = 120.0
+"""How long reads may stay behind an acknowledged write before bringing it over fails."""
 
 
 def batch_of(records: Sequence[VectorRecord[Any]], dimension: int) -> RecordBatch:
@@ -39,6 +44,37 @@ def batch_of(records: Sequence[VectorRecord[Any]], dimension: int) -> RecordBatc
     )
 
 
+def read_again(space: Collection[Any], ids: Sequence[str]) -> list[VectorRecord[Any]]:
+    """Return those of the records that are there, with every write acknowledged before.
+
+    Strong reads see them all. Where a store has none, it is waited for the write after the last.
+
+    Raises
+    ------
+    NotSupportedError
+        The store has no strong reads, and does not tell how far its reads are either.
+    DeadlineError
+        Its reads stay behind.
+    """
+    strength = strongest(space.capabilities)
+    if strength is None:
+        space.wait_for_writes(timeout_s=SEEN_WITHIN_S)
+    return space.get(ids, include=WHOLE, consistency=strength)
+
+
+def strongest(can: Capabilities) -> str | None:
+    """Return the consistency that sees what other processes wrote, where a store has it."""
+    return None if can.consistency is Consistency.EVENTUAL else Consistency.STRONG.value
+
+
+def matching(records: list[VectorRecord[Any]], transforms: Transforms) -> list[VectorRecord[Any]]:
+    """Return the records that a migration moves."""
+    if (where := transforms.filter) is None:
+        return records
+    fits = compile_predicate(where)
+    return [record for record in records if fits(record.metadata)]
+
+
 def sync_records(
     origin: Collection[Any],
     goal: Collection[Any],
@@ -49,16 +85,11 @@ def sync_records(
 ) -> None:
     """Read records again from the source; write those that are there, delete the others.
 
-    With strong reads: the log belongs to writers of stores that have them.
     The caller holds the log's lock, so that nobody else does the same crosswise.
     """
     wanted = list(dict.fromkeys(ids))
     space = goal.namespace(transforms.target_of(namespace))
-    found = origin.namespace(namespace).get(wanted, include=WHOLE, consistency="strong")
-    where = transforms.filter
-    if where is not None:
-        fits = compile_predicate(where)
-        found = [record for record in found if fits(record.metadata)]
+    found = matching(read_again(origin.namespace(namespace), wanted), transforms)
     clashes: dict[int, str] = {}
     if found:
         batch, clashes = apply(transforms, batch_of(found, origin.dimension))

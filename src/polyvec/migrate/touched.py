@@ -170,9 +170,10 @@ class TouchedLog:
             )
             self._base.execute("COMMIT")
 
-    def outbox(self, limit: int = CHUNK) -> list[Event]:
+    def outbox(self, limit: int = CHUNK, below: int | None = None) -> list[Event]:
         """Return the oldest events that the secondary does not have, in order."""
-        return self._events("WHERE state = 1 ORDER BY seq LIMIT ?", (limit,))
+        where = "WHERE state = 1 AND (? IS NULL OR seq < ?) ORDER BY seq LIMIT ?"
+        return self._events(where, (below, below, limit))
 
     def of_records(self, seqs: range) -> list[Event]:
         """Return the events with these numbers."""

@@ -11,10 +11,12 @@ from polyvec.capabilities import Consistency
 from polyvec.errors import DeadlineError
 from polyvec.evaluate import compile_predicate
 from polyvec.migrate.content import Difference, differences
+from polyvec.migrate.journal import Task
 from polyvec.migrate.parity import Parity, compare_answers
 from polyvec.migrate.results import NamespaceCount, VerifyReport
 from polyvec.migrate.transforms import apply
 from polyvec.migrate.watch import Stopped
+from polyvec.primitives import KeyRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from polyvec.collection import Collection
     from polyvec.migrate.catch_up import CatchUp, Remake
     from polyvec.migrate.engine import Reader
-    from polyvec.migrate.journal import Task
     from polyvec.migrate.plan import Plan
     from polyvec.migrate.watch import Watch
     from polyvec.records import RecordBatch, VectorRecord
@@ -117,7 +118,8 @@ class Verification:
         """
         total = None if self._sample or self._plan.transforms.where else self._plan.count
         self._watch.start("verify", total)
-        outcomes = _runtime.outcomes([self._call(task) for task in self._tasks], workers)
+        tasks = [*self._tasks, *self._later()]
+        outcomes = _runtime.outcomes([self._call(task) for task in tasks], workers)
         errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
         errors.sort(key=lambda error: isinstance(error, Stopped))
         if errors:
@@ -137,6 +139,20 @@ class Verification:
             vector_tolerance=self._tolerance,
             queries=self._parity(),
         )
+
+    def _later(self) -> list[Task]:
+        """Return ranges for the namespaces that the plan did not see, where writers are active.
+
+        The log brought over what was touched in them; what was there before it was not.
+        """
+        if self._online is None:
+            return []
+        planned = {task.source for task in self._tasks}
+        transforms = self._plan.transforms
+        return [
+            Task(-1, name, transforms.target_of(name), KeyRange(), None)
+            for name in sorted(self._origin.namespaces().keys() - planned)
+        ]
 
     def _call(self, task: Task) -> Callable[[], None]:
         def call() -> None:
@@ -262,11 +278,7 @@ class Verification:
         if self._online is None:
             return
         for kind, found in self._found.items():
-            real = [
-                one
-                for one in found
-                if one.id is None or not self._online.settle(one, self._tolerance)
-            ]
+            real = self._online.settle(found, self._tolerance)
             self._counts[kind] -= len(found) - len(real)
             self._found[kind] = real
 

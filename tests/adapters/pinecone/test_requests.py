@@ -20,6 +20,7 @@ from polyvec.errors import (
     ConfigError,
     DeadlineError,
     InvalidRecordError,
+    NotSupportedError,
     RateLimitedError,
     RejectedError,
     StoreError,
@@ -346,3 +347,45 @@ def test_a_key_that_is_no_header() -> None:
     with pytest.raises(ConfigError, match="not a valid HTTP header value") as caught:
         polyvec.connect("pinecone://127.0.0.1:1?tls=false&api_key=a%0Ab").ping()
     assert "a\nb" not in str(caught.value)
+
+
+def test_a_fence_waits_for_a_number_above_those_of_others(
+    stub: Stub, docs: Collection[Any]
+) -> None:
+    """Nothing was written by this store; the delete of nothing shows how far others are."""
+    stub.on("POST /vectors/delete", Told({}, 200, {"x-pinecone-request-lsn": "90"}))
+    seen = iter(["88", "89", "90"])
+
+    def query(_: Asked) -> Told:
+        return Told({"matches": []}, 200, {"x-pinecone-max-indexed-lsn": next(seen)})
+
+    stub.on("POST /query", query)
+    docs.wait_for_writes()
+    assert next(seen, None) is None
+    [asked] = stub.of("POST /vectors/delete")
+    [nobody] = asked.body["ids"]
+    assert nobody.startswith("polyvec-fence-")
+
+
+def test_a_server_without_numbers_has_no_fence(stub: Stub, docs: Collection[Any]) -> None:
+    with pytest.raises(NotSupportedError, match="does not tell"):
+        docs.wait_for_writes()
+    stub.on("POST /vectors/delete", Told({}, 200, {"x-pinecone-request-lsn": "90"}))
+    with pytest.raises(NotSupportedError, match="does not tell"):  # what it wrote, not what it saw
+        docs.wait_for_writes()
+
+
+def test_a_namespace_that_was_just_begun_is_waited_for(stub: Stub, docs: Collection[Any]) -> None:
+    absent = Told({"code": 5, "message": "Namespace not found", "details": []}, 404)
+    answers = iter([absent, absent])
+
+    def delete(_: Asked) -> Told:
+        return next(answers, Told({}, 200, {"x-pinecone-request-lsn": "90"}))
+
+    stub.on("POST /vectors/delete", delete)
+    stub.on("POST /query", Told({"matches": []}, 200, {"x-pinecone-max-indexed-lsn": "90"}))
+    docs.namespace("new").wait_for_writes()
+    assert len(stub.of("POST /vectors/delete")) == 3
+    stub.on("POST /vectors/delete", absent)
+    with pytest.raises(DeadlineError):
+        docs.namespace("new").wait_for_writes(timeout_s=0.2)

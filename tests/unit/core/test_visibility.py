@@ -10,7 +10,7 @@ from tests.unit.core.drivers import Driver
 from tests.unit.core.fake import FakeAdapter, able
 from tests.unit.core.samples import fill, names, vectors
 
-from polyvec import DeadlineError, deadline
+from polyvec import DeadlineError, NotSupportedError, deadline
 from polyvec._reads import LONGEST_POLL_S
 from polyvec.capabilities import Consistency, Feature
 from polyvec.primitives import Target
@@ -199,3 +199,25 @@ def test_others_are_not_asked_to_settle(driver: Driver, monkeypatch: pytest.Monk
     collection.wait_until_visible(["r00"])
     collection.update(["r00"], set={"a": 1})
     assert settling.asked == []
+
+
+def test_all_writes_are_waited_for(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeAdapter(EVENTUAL)
+    collection = driver.collection(fake)
+    with pytest.raises(NotSupportedError, match="does not tell up to which write"):
+        collection.wait_for_writes()
+    asked: list[tuple[str, float | None]] = []
+
+    def fence(target: Target, *, timeout_s: float | None) -> bool:
+        asked.append((target.namespace, timeout_s))
+        return True
+
+    monkeypatch.setattr(fake, "fence", fence)
+    collection.namespace("n").wait_for_writes(timeout_s=5)
+    [(namespace, timeout_s)] = asked
+    assert namespace == "n"
+    assert timeout_s is not None
+    assert 4 < timeout_s <= 5
+    here = driver.collection(FakeAdapter())
+    here.wait_for_writes()  # strong reads see them: nothing is asked
+    assert len(asked) == 1
