@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,11 @@ from tests.migrate.records import DIMENSION, NAMESPACES, adversarial
 from polyvec import F, InvalidRequestError, VectorStore
 from polyvec.capabilities import Consistency
 from polyvec.migrate import migrate, verify
+from polyvec.primitives import ScanPage
 
 SAMPLE = adversarial(300)
+# `polyvec.migrate.verify` is the function; the module of that name has the constant.
+verification = sys.modules["polyvec.migrate.verify"]
 ONE = [[1.0] * DIMENSION]
 
 
@@ -90,6 +94,67 @@ def test_a_sample_sees_the_counts(pair: tuple[VectorStore, VectorStore]) -> None
     assert found.counts["extra"] == 1
     with pytest.raises(InvalidRequestError):
         verify(*pair, "docs", mode="none")
+
+
+@pytest.mark.parametrize("at", [0, 100, 199])
+def test_a_sample_finds_one_difference_as_often_as_it_says(
+    source: VectorStore, target: VectorStore, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """Wherever in its range the record is: first, in the middle or last."""
+    monkeypatch.setattr(verification, "SAMPLE", 50)
+    ids = [f"r{n:03}" for n in range(200)]
+    source.create_collection("docs", dimension=2).upsert(ids=ids, vectors=np.ones((200, 2)))
+    assert migrate(source, target, "docs", verify="none").ok
+    target.collection("docs").update([ids[at]], set={"other": True})
+    reports = [
+        verify(source, target, "docs", mode="sample", seed=seed, queries=0) for seed in range(100)
+    ]
+    assert {(one.compared, one.population, one.chance()) for one in reports} == {(50, 200, 0.25)}
+    assert reports[0].as_json()["chance_of_one"] == 0.25
+    assert [one.seed for one in reports] == list(range(100))
+    found = sum(not one.ok for one in reports)
+    assert 13 <= found <= 38, "a fair sample has it 25 times, give or take three deviations"
+    again = verify(source, target, "docs", mode="sample", seed=3, queries=0)
+    assert again == reports[3]
+
+
+def test_a_sample_is_of_all_namespaces_and_ranges(
+    source: VectorStore, target: VectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "SAMPLE", 400)
+    docs = source.create_collection("docs", dimension=2)
+    for space, count in (("large", 4_000), ("small", 1_000)):
+        names = [f"{space}{n}" for n in range(count)]
+        docs.namespace(space).upsert(ids=names, vectors=np.ones((count, 2)))
+    assert migrate(source, target, "docs", workers=4, verify="none").ranges > 4
+    target.collection("docs").namespace("large").upsert(
+        ids=[f"large{n}" for n in range(0, 4_000, 2)], vectors=np.zeros((2_000, 2)) + 2
+    )
+    found = verify(source, target, "docs", mode="sample", seed=1, queries=0)
+    assert (found.compared, found.population) == (400, 5_000)
+    # Two of five records differ, so 160 of the sample do, give or take three deviations.
+    assert 130 <= found.counts["differing"] <= 190
+    places = [int((one.id or "")[5:]) for one in found.differing]
+    assert min(places) < 400
+    assert max(places) > 3_600
+    assert found.chance(differing=10) == pytest.approx(1 - 0.92**10, abs=0.001)
+
+
+def test_a_sample_reads_ids_alone(target: VectorStore) -> None:
+    source, adapter = faulty()
+    SAMPLE.load(source, "docs")
+    assert migrate(source, target, "docs", verify="none").ok
+    asked: list[object] = []
+    scan = adapter.scan
+
+    def noting(*args: object, **kw: object) -> ScanPage:
+        asked.append(args[5])
+        return scan(*args, **kw)  # type: ignore[arg-type]  # passed on
+
+    adapter.scan = noting  # type: ignore[method-assign]  # notes the columns
+    found = verify(source, target, "docs", mode="sample", queries=0)
+    assert (found.ok, found.compared, found.chance()) == (True, SAMPLE.count, 1.0)
+    assert set(asked) == {frozenset()}
 
 
 def test_a_filtered_migration(source: VectorStore, target: VectorStore) -> None:

@@ -92,6 +92,11 @@ def print_verification(found: VerifyReport) -> None:
         console.print(table(("namespace", "id", "difference"), rows))
     counts = ", ".join(f"{found.counts[kind]:,} {kind}" for kind in kinds)
     console.print(f"{found.mode}: {found.compared:,} records compared; {counts}")
+    if found.mode == "sample":
+        console.print(
+            f"of {found.population:,} records, seed {found.seed}; one that differs is among them "
+            f"with probability {found.chance():.3g}, one of 1,000 with {found.chance(1000):.3g}"
+        )
     if (asked := found.queries) is not None:
         console.print(
             f"{asked.queries} queries, top {asked.top_k}: overlap {asked.overlap:.3f}, recall "

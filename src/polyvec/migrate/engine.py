@@ -32,9 +32,12 @@ if TYPE_CHECKING:
     from polyvec.migrate.transforms import Transforms
     from polyvec.migrate.watch import Watch
     from polyvec.records import RecordBatch
+    from polyvec.types import Include
 
     Remake = Callable[[RecordBatch], tuple[RecordBatch, dict[int, str]]]
 
+NOTHING: Final[tuple[Include, ...]] = ()
+ID_BATCH: Final = 10_000
 BATCH_BYTES: Final = 8 * 1024 * 1024
 MOST_RECORDS: Final = 5_000
 FEWEST_RECORDS: Final = 16
@@ -108,12 +111,29 @@ class Reader:
 
     def batches(self, task: Task) -> Generator[RecordBatch]:
         """Yield the batches of a range behind its cursor."""
+        return self._patiently(task, WHOLE, self._size)
+
+    def ids(self, task: Task) -> Iterator[list[str]]:
+        """Yield the ids of a range, without reading the records where the source allows it."""
+        listed = self._by_ids and self._where is not None  # a filter needs the records then
+        columns = WHOLE if listed else NOTHING
+        return (batch.ids for batch in self._patiently(task, columns, ID_BATCH))
+
+    def records(self, task: Task, ids: list[str]) -> RecordBatch:
+        """Return those of the records that are there."""
+        space = self._origin.namespace(task.source)
+        found = space.get(ids, include=WHOLE, consistency=self._consistency)
+        return batch_of(found, self._origin.dimension)
+
+    def _patiently(
+        self, task: Task, columns: tuple[Include, ...], size: int
+    ) -> Generator[RecordBatch]:
         patience = Patience(self._patience_s, self._watch)
         space = self._origin.namespace(task.source)
         cursor = task.cursor
         while True:
             try:
-                for batch in self._scan(space, task, cursor):
+                for batch in self._scan(space, task, cursor, columns, size):
                     cursor = batch.cursor
                     patience.success()
                     yield batch
@@ -123,17 +143,23 @@ class Reader:
                 return
 
     def _scan(
-        self, space: Collection[Any], task: Task, cursor: str | None
+        self,
+        space: Collection[Any],
+        task: Task,
+        cursor: str | None,
+        columns: tuple[Include, ...],
+        size: int,
     ) -> Iterator[RecordBatch]:
+        by_ids = self._by_ids and columns is WHOLE
         batches = space.scan(
-            None if self._by_ids else self._where,
-            batch_size=self._size,
+            None if by_ids else self._where,
+            batch_size=size,
             after=cursor,
-            include=() if self._by_ids else WHOLE,
+            include=NOTHING if by_ids else columns,
             span=task.span,
             consistency=self._consistency,
         )
-        return map(partial(self._fetched, space), batches) if self._by_ids else batches
+        return map(partial(self._fetched, space), batches) if by_ids else batches
 
     def _fetched(self, space: Collection[Any], listed: RecordBatch) -> RecordBatch:
         """Return the records of listed ids that are still there and match."""

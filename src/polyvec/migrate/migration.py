@@ -142,7 +142,8 @@ def migrate(
     patience_s
         Seconds that a store may fail, after the retries of its own, before the migration stops.
     verify
-        `"full"` compares every record, `"sample"` about a thousand and the counts, `"none"` none.
+        `"full"` compares every record, `"sample"` a thousand at random and the counts, `"none"`
+        none.
     queries
         Records whose vectors are asked for their neighbours in both stores; 0 for none.
     touched
@@ -208,6 +209,7 @@ def verify(
     queries: int = QUERIES,
     touched: Path | str | None = None,
     embed: Embed | None = None,
+    seed: int | None = None,
     workers: int = 4,
     patience_s: float = 60.0,
     progress: Callable[[Progress], None] | None = None,
@@ -215,7 +217,8 @@ def verify(
 ) -> VerifyReport:
     """Compare both stores again, by the journal of a migration that is over.
 
-    Parameters are those of `migrate`; `mode` is its `verify`.
+    Parameters are those of `migrate`; `mode` is its `verify`. `seed` chooses the records of a
+    sample, those of an earlier report again; None for others each time.
     """
     check_verify(mode, also_none=False)
     watch = Watch(progress, log)
@@ -227,7 +230,7 @@ def verify(
             _opened(touched) as writers,
             closing(Run(opened, here, there, settings, watch, writers, embed)) as run,
         ):
-            return run.verify(mode, queries)
+            return run.verify(mode, queries, seed)
 
 
 def _resumed(

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from polyvec.migrate.content import Difference
+from polyvec.migrate.sampling import chance
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +34,10 @@ class VerifyReport:
         Target namespace to its counts.
     compared
         Records read from both sides.
+    population
+        Records that they were chosen from; as many, where all were compared.
+    seed
+        Of the sample; the same seed chooses the same records. None where there is none.
     without_vector
         Of those, how many have no vector.
     left_out
@@ -50,6 +55,8 @@ class VerifyReport:
     mode: str
     namespaces: dict[str, NamespaceCount]
     compared: int
+    population: int
+    seed: int | None
     without_vector: int
     left_out: int
     counts: dict[str, int]
@@ -64,9 +71,13 @@ class VerifyReport:
         """Whether the target holds all of the source, equal, and nothing else."""
         return not self.left_out and not any(self.counts.values())
 
+    def chance(self, differing: int = 1) -> float:
+        """Return how likely at least one of so many differing records was compared, in [0, 1]."""
+        return chance(self.population, self.compared, differing)
+
     def as_json(self) -> dict[str, Any]:
         """Return the report for a JSON file."""
-        return {"ok": self.ok, **asdict(self)}
+        return {"ok": self.ok, "chance_of_one": self.chance(), **asdict(self)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -155,8 +156,9 @@ class Run:
     def _catch_up(self, goal: Collection[Any], touched: TouchedLog) -> CatchUp:
         return CatchUp(self._plan, touched, self._origin, goal, self._watch, self._remake)
 
-    def verify(self, mode: str, queries: int) -> VerifyReport:
+    def verify(self, mode: str, queries: int, seed: int | None = None) -> VerifyReport:
         """Compare the stores, keep the report in the journal, and return it."""
+        seed = secrets.randbits(32) if seed is None else seed
         plan = self._plan
         goal = self._target.store.collection(plan.target.collection)
         left_out = {(letter.namespace, letter.id) for letter in self._journal.dead_letters()}
@@ -170,7 +172,7 @@ class Run:
             self._target.store.capabilities,
             self._reader(),
             self._watch,
-            sample=mode == "sample",
+            seed=seed if mode == "sample" else None,
             queries=queries,
             remake=self._remake,
             online=None if self._touched is None else self._catch_up(goal, self._touched),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,12 +15,13 @@ from polyvec.migrate.content import Difference, differences
 from polyvec.migrate.journal import Task
 from polyvec.migrate.parity import Parity, compare_answers
 from polyvec.migrate.results import NamespaceCount, VerifyReport
+from polyvec.migrate.sampling import Sample
 from polyvec.migrate.transforms import apply
 from polyvec.migrate.watch import Stopped
 from polyvec.primitives import KeyRange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
 
     from polyvec.capabilities import Capabilities
     from polyvec.collection import Collection
@@ -35,7 +37,9 @@ NOTHING: Final[tuple[Include, ...]] = ()
 MOST_LISTED: Final = 1_000
 """Ids that a report lists of each kind; the counts are of all."""
 SAMPLE: Final = 1_000
-"""Records that a sample compares, spread over the ranges."""
+"""Records that a sample compares."""
+SOME: Final = 250
+"""Records of a sample that are read at a time."""
 VISIBLE_WITHIN_S: Final = 60.0
 COUNT_EVERY_S: Final = 0.2
 
@@ -59,8 +63,8 @@ class Verification:
         Reads ranges of the source.
     watch
         Told of the progress.
-    sample
-        False compares every record; True about `SAMPLE` of them, spread over the ranges.
+    seed
+        None compares every record; a number chooses `SAMPLE` of them.
     queries
         Records whose vectors are asked for their neighbours in both stores; 0 for none.
     remake
@@ -81,7 +85,7 @@ class Verification:
         reader: Reader,
         watch: Watch,
         *,
-        sample: bool,
+        seed: int | None,
         queries: int,
         remake: Remake | None = None,
         online: CatchUp | None = None,
@@ -99,7 +103,8 @@ class Verification:
         self._online = online
         self._reader = reader
         self._watch = watch
-        self._sample = sample
+        self._sample = None if seed is None else Sample(SAMPLE, seed)
+        self._seed = seed
         self._queries = 0 if remake is not None else queries
         self._guard = Lock()
         self._seen: dict[str, int] = {}
@@ -116,20 +121,29 @@ class Verification:
         PolyvecError
             A store cannot be read.
         """
-        total = None if self._sample or self._plan.transforms.where else self._plan.count
+        total = (
+            None if self._sample is not None or self._plan.transforms.where else self._plan.count
+        )
         self._watch.start("verify", total)
         tasks = [*self._tasks, *self._later()]
-        outcomes = _runtime.outcomes([self._call(task) for task in tasks], workers)
-        errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
-        errors.sort(key=lambda error: isinstance(error, Stopped))
-        if errors:
-            raise errors[0]
+        if self._sample is None:
+            self._together([partial(self._whole, task) for task in tasks], workers)
+        else:
+            self._together([partial(self._offer, self._sample, task) for task in tasks], workers)
+            parts = [
+                partial(self._some, task, ids[at : at + SOME])
+                for task, ids in self._sample.of(tasks)
+                for at in range(0, len(ids), SOME)
+            ]
+            self._together(parts, workers)
         namespaces = self._compare_counts()
         self._settle()
         return VerifyReport(
-            mode="sample" if self._sample else "full",
+            mode="full" if self._sample is None else "sample",
             namespaces=namespaces,
             compared=self._compared,
+            population=self._compared if self._sample is None else self._sample.population,
+            seed=self._seed,
             without_vector=self._bare,
             left_out=len(self._left_out),
             counts=dict(self._counts),
@@ -154,31 +168,40 @@ class Verification:
             for name in sorted(self._origin.namespaces().keys() - planned)
         ]
 
-    def _call(self, task: Task) -> Callable[[], None]:
-        def call() -> None:
-            try:
-                for batch in self._some(task):
-                    self._compare(task, batch)
-                    self._watch.add(task.source, len(batch))
-            except BaseException:
-                self._watch.stop.set()
-                raise
+    def _together(self, calls: Sequence[Callable[[], None]], workers: int) -> None:
+        """Do it all; the first error ends the others and is raised."""
 
-        return call
+        def ending(call: Callable[[], None]) -> Callable[[], None]:
+            def called() -> None:
+                try:
+                    call()
+                except BaseException:
+                    self._watch.stop.set()
+                    raise
 
-    def _some(self, task: Task) -> Iterator[RecordBatch]:
-        """Yield all batches of a range, or as much of the first as the sample takes."""
-        if not self._sample:
-            yield from self._reader.batches(task)
-            return
-        share = -(-SAMPLE // max(1, len(self._tasks)))
-        batches = self._reader.batches(task)
-        try:
-            for batch in batches:
-                yield batch.slice(0, share)
-                return
-        finally:
-            batches.close()
+            return called
+
+        outcomes = _runtime.outcomes([ending(call) for call in calls], workers)
+        errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        errors.sort(key=lambda error: isinstance(error, Stopped))
+        if errors:
+            raise errors[0]
+
+    def _whole(self, task: Task) -> None:
+        for batch in self._reader.batches(task):
+            self._compare(task, batch)
+            self._watch.add(task.source, len(batch))
+
+    def _offer(self, sample: Sample, task: Task) -> None:
+        for ids in self._reader.ids(task):
+            sample.offer(
+                task.source, [name for name in ids if (task.source, name) not in self._left_out]
+            )
+            self._watch.check()
+
+    def _some(self, task: Task, ids: list[str]) -> None:
+        self._compare(task, self._reader.records(task, ids))
+        self._watch.add(task.source, len(ids))
 
     def _compare(self, task: Task, read: RecordBatch) -> None:
         batch, _ = apply(self._plan.transforms, read)
@@ -239,7 +262,7 @@ class Verification:
             if name not in planned and self._online is None:
                 what = "the namespace came after the plan was made"
                 self._note("missing", Difference(transforms.target_of(name), None, what))
-        if not self._sample:
+        if self._sample is None:
             return dict(self._seen)  # what was read is what should be there
         found: dict[str, int] = {}
         for name in names:
