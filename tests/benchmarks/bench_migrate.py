@@ -5,7 +5,12 @@
 One worker, in turn, several rounds, medians. What is told is the ratio of the rate of a migration
 without plan and verification to the slower of the two rates alone, which is the most it can reach
 where reading and writing share no resource; then how the rate grows with the workers, and how
-much memory the process takes while it copies.
+much memory the process takes while it copies. Creating the target and counting what it holds,
+which take Milvus seconds whatever its size, are in none of them. `a-b:flat` is without an index
+in b: a graph of PostgreSQL takes so long to build that it hides what the migration costs.
+
+`--memory-records N` measures the memory alone: N records of 64 dimensions from a snapshot in a
+directory to PostgreSQL and back into another one, four workers.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ import gc
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -28,17 +34,23 @@ import numpy as np
 from tests.migrate.there_and_back import opened
 from tests.services import MODULES, started
 
-from polyvec import Collection, VectorStore
+import polyvec
+from polyvec import Collection, Flat, VectorStore
 from polyvec.migrate import migrate
+from polyvec.schema import Index
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "benchmarks" / "migrate.md"
 PLOT: Final = ROOT / "docs" / "benchmarks" / "migrate-memory.svg"
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
+MEMORY_START, MEMORY_END = "<!-- memory:start -->", "<!-- memory:end -->"
 RECORDS: Final = 100_000
 DIMENSION: Final = 384
+SMALL: Final = 64
 BATCH: Final = 4_000
-PAIRS: Final = ("pgvector-milvus", "memory-pgvector")
+PAIRS: Final = ("pgvector-milvus", "memory-pgvector:flat", "memory-pgvector")
+SLOW: Final = {"memory-pgvector": 4}
+"""Pairs that have a part of the records, because the target builds a graph of them."""
 WORKERS: Final = (1, 2, 4)
 WHOLE: Final = ("metadata", "text", "vector")
 
@@ -48,6 +60,7 @@ class Outcome:
     """Rates of one pair, records per second."""
 
     pair: str
+    records: int
     read: list[float]
     write: list[float]
     moved: list[float]
@@ -114,23 +127,33 @@ def rate(records: int, work: Callable[[], object]) -> float:
 
 
 def measure(
-    pair: str, source: VectorStore, target: VectorStore, records: int, rounds: int, folder: Path
+    pair: str,
+    source: VectorStore,
+    target: VectorStore,
+    records: int,
+    rounds: int,
+    folder: Path,
+    index: Index | None = None,
 ) -> Outcome:
     """Measure one pair, the three in turn."""
     name = "bench_migrate"
     source.drop_collection(name, missing_ok=True)
-    docs = source.create_collection(name, dimension=DIMENSION)
+    plain = Flat() if source.capabilities.store == "pgvector" else None  # a graph is of no use here
+    docs = source.create_collection(name, dimension=DIMENSION, index=plain)
     fill(docs, records)
-    outcome = Outcome(pair, [], [], [], {}, [])
+    ends = pair.replace(":", "-")
+    outcome = Outcome(pair, records, [], [], [], {}, [])
 
     def read() -> int:
         return sum(len(batch) for batch in docs.scan(batch_size=BATCH, include=WHOLE))
 
     def fresh() -> Collection[Any]:
         target.drop_collection("bench_target", missing_ok=True)
-        return target.create_collection("bench_target", dimension=DIMENSION)
+        return target.create_collection("bench_target", dimension=DIMENSION, index=index)
 
-    def move(workers: int, journal: Path) -> None:
+    def move(workers: int, journal: Path) -> float:
+        fresh()
+        gc.collect()
         report = migrate(
             source,
             target,
@@ -143,6 +166,7 @@ def measure(
             journal=journal,
         )
         assert report.count == records
+        return records / report.copy_s
 
     for at in range(rounds):
         outcome.read.append(rate(records, read))
@@ -155,37 +179,35 @@ def measure(
 
         outcome.write.append(rate(records, write))
         del kept, write
-        target.drop_collection("bench_target")
         with Memory() as memory:
-            journal = folder / f"{pair}-{at}"
-            outcome.moved.append(rate(records, lambda j=journal: move(1, j)))  # type: ignore[misc]  # bound now
+            outcome.moved.append(move(1, folder / f"{ends}-{at}"))
         outcome.memory = memory.samples
     outcome.by_workers[1] = statistics.median(outcome.moved)
     for workers in WORKERS[1:]:
-        target.drop_collection("bench_target")
-        journal = folder / f"{pair}-w{workers}"
-        outcome.by_workers[workers] = rate(records, lambda w=workers, j=journal: move(w, j))  # type: ignore[misc]  # bound now
+        outcome.by_workers[workers] = move(workers, folder / f"{ends}-w{workers}")
     target.drop_collection("bench_target")
     source.drop_collection(name)
     return outcome
 
 
-def table(outcomes: list[Outcome], records: int) -> str:
+def table(outcomes: list[Outcome]) -> str:
     """Return the result as a Markdown table."""
     lines = [
-        f"{records:,} records of {DIMENSION} dimensions with a text and three fields; Python "
+        f"{DIMENSION} dimensions, a text and three fields, {BATCH:,} records a batch; Python "
         f"{platform.python_version()}, {os.cpu_count()} cores; "
         + "; ".join(f"{name}: {what}" for name, what in sorted(started().items())),
         "",
-        "| pair | read alone /s | write alone /s | migration, 1 worker /s | ratio to the slower | "
+        "| pair | records | read alone /s | write alone /s | migration, 1 worker /s | "
+        "ratio to the slower | "
         + " | ".join(f"{n} workers" for n in WORKERS[1:])
         + " | memory, first to highest MB |",
-        "|---|---|---|---|---|" + "---|" * len(WORKERS),
+        "|---|---|---|---|---|---|" + "---|" * len(WORKERS),
     ]
     for one in outcomes:
         memory = [mb for _, mb in one.memory] or [0.0]
         cells = [
-            one.pair.replace("-", " → "),
+            one.pair.replace("-", " → ").replace(":flat", ", no index"),
+            f"{one.records:,}",
             f"{statistics.median(one.read):,.0f}",
             f"{statistics.median(one.write):,.0f}",
             f"{statistics.median(one.moved):,.0f}",
@@ -232,38 +254,106 @@ def plot(outcomes: list[Outcome]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
+def rates(pairs: list[str], records: int, rounds: int, folder: Path) -> list[Outcome]:
+    """Measure pairs, and tell of each when it is done."""
+    known = {"memory", "parquet", *MODULES}
+    outcomes: list[Outcome] = []
+    for pair in pairs:
+        ends, _, index = pair.partition(":")
+        one, other = ends.split("-")
+        if not {one, other} <= known:
+            sys.stderr.write(f"{pair}: no such server here\n")
+            continue
+        began, part = time.monotonic(), SLOW.get(pair, 1)
+        with opened(one, folder / "a") as source, opened(other, folder / "b") as target:
+            flat = Flat() if index == "flat" else None
+            some = 1 if part > 1 else rounds
+            done = measure(pair, source, target, records // part, some, folder, flat)
+        outcomes.append(done)
+        took_s = time.monotonic() - began
+        sys.stdout.write(f"{pair}: ratio {done.ratio:.2f}, {took_s:.0f} s\n")
+        sys.stdout.flush()
+    return outcomes
+
+
+def memory_alone(records: int, folder: Path) -> str:
+    """Move many small records from a snapshot to PostgreSQL and on; return what it took."""
+    name = "bench_memory"
+    write_apart(folder / "from", name, records)
+    lines = ["| | records | seconds | resident before, MB | highest, MB |", "|---|---|---|---|---|"]
+    with (
+        polyvec.connect(f"parquet://{folder}/from") as start,
+        opened("pgvector", folder) as middle,
+        polyvec.connect(f"parquet://{folder}/to") as end,
+    ):
+        goal = middle.create_collection(name, dimension=SMALL, index=Flat())
+        for one, other in ((start, middle), (middle, end)):
+            gc.collect()
+            before, began = resident_mb(), time.monotonic()
+            with Memory() as memory:
+                report = migrate(
+                    one, other, name, fidelity="none", verify="none", journal=folder / one_of(one)
+                )
+            assert report.count == records
+            ends = f"{one_of(one)} → {one_of(other)}"
+            highest = max(mb for _, mb in memory.samples)
+            took_s = time.monotonic() - began
+            lines.append(f"| {ends} | {records:,} | {took_s:.0f} | {before:.0f} | {highest:.0f} |")
+        assert goal.count() == records
+        middle.drop_collection(name)
+    return "\n".join(lines)
+
+
+def one_of(store: VectorStore) -> str:
+    """Return the name of a store's backend."""
+    return store.capabilities.store
+
+
+def write_apart(place: Path, name: str, records: int) -> None:
+    """Write a snapshot in a process of its own, whose memory is not ours."""
+    program = f"""
+import numpy as np, polyvec
+rng = np.random.default_rng(1)
+with polyvec.connect("parquet://{place}") as store:
+    docs = store.create_collection("{name}", dimension={SMALL})
+    for first in range(0, {records}, 20_000):
+        ids = [f"doc-{{at:08d}}" for at in range(first, min(first + 20_000, {records}))]
+        docs.upsert(ids=ids, vectors=rng.normal(size=(len(ids), {SMALL})).astype("f4"),
+                    metadata=[{{"n": at, "word": f"w{{at % 7}}"}} for at in range(len(ids))],
+                    texts=[f"the text of {{one}}" for one in ids])
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def write_page(result: str, start: str, end: str) -> None:
+    """Renew the part of the page between two marks."""
+    before, rest = PAGE.read_text(encoding="utf-8").split(start)
+    after = rest.split(end)[1]
+    PAGE.write_text(f"{before}{start}\n{result}\n{end}{after}", encoding="utf-8")
+
+
 def main() -> None:
     """Measure, print, and with `--write` renew the page and the plot."""
     parser = argparse.ArgumentParser(description="speed of a migration, as ratios")
     parser.add_argument("--records", type=int, default=RECORDS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pairs", default=",".join(PAIRS))
+    parser.add_argument("--memory-records", type=int, default=0)
     parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args()
-    known = {"memory", "parquet", *MODULES}
-    outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for pair in str(chosen.pairs).split(","):
-            one, other = pair.split("-")
-            if not {one, other} <= known:
-                sys.stderr.write(f"{pair}: no such server here\n")
-                continue
-            with opened(one, folder / "a") as source, opened(other, folder / "b") as target:
-                done = measure(pair, source, target, chosen.records, chosen.rounds, folder)
-            outcomes.append(done)
-            sys.stdout.write(f"{pair}: ratio {done.ratio:.2f}\n")
-            sys.stdout.flush()
-    result = table(outcomes, chosen.records)
+        if chosen.memory_records:
+            result = memory_alone(chosen.memory_records, Path(name))
+            sys.stdout.write(f"{result}\n")
+            if chosen.write:
+                write_page(result, MEMORY_START, MEMORY_END)
+            return
+        outcomes = rates(str(chosen.pairs).split(","), chosen.records, chosen.rounds, Path(name))
+    result = table(outcomes)
     sys.stdout.write(f"{result}\n")
     if chosen.write:
         PLOT.write_text(plot(outcomes), encoding="utf-8")
-        text = PAGE.read_text(encoding="utf-8")
-        before, rest = text.split(START)
-        after = rest.split(END)[1]
-        image = f"![memory over time]({PLOT.name})"
-        shown = f"{before}{START}\n{result}\n\n{image}\n{END}{after}"
-        PAGE.write_text(shown, encoding="utf-8")
+        write_page(f"{result}\n\n![memory over time]({PLOT.name})", START, END)
 
 
 if __name__ == "__main__":
