@@ -18,7 +18,7 @@ from tests.migrate.there_and_back import opened
 from tests.services.pinecone import Gateway
 
 import polyvec
-from polyvec import Collection, VectorStore
+from polyvec import Collection, InvalidRecordError, VectorStore
 from polyvec.migrate import DualWriteStore, cutover, migrate, verify
 
 LATE_S: Final = 0.15
@@ -136,6 +136,26 @@ def test_the_thread_brings_over_without_being_asked(
                 break
             late.collection("docs").wait_for_writes()
         assert moved.get(["later"])
+
+
+def test_a_record_that_the_secondary_refuses_keeps_no_other_waiting(
+    late: VectorStore, tmp_path: Path
+) -> None:
+    filled(late, 3)
+    with polyvec.connect("memory://?max_metadata_bytes=100") as target:
+        moved = fill(target, 3)
+        with DualWriteStore(late, target, log=tmp_path / "t", collections=["docs"]) as dual:
+            here = dual.collection("docs")
+            ids = [f"new{at}" for at in range(20)]
+            long = [{"v": "x" * (200 if at == 7 else 2)} for at in range(20)]
+            here.upsert(ids=ids, vectors=[ONES] * 20, metadata=long)
+            with pytest.raises(InvalidRecordError, match="new7"):
+                dual.replay()
+            assert moved.count() == 3 + 19
+            here.update(["new7"], set={"v": "short"})
+            dual.replay()
+            assert moved.get(["new7"])[0].metadata == {"v": "short"}
+            assert dual.replay() == 0
 
 
 def test_what_was_written_just_before_the_migration(

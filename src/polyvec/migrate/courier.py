@@ -23,10 +23,10 @@ class Courier:
     Parameters
     ----------
     bring
-        Brings some of what waits over and returns how much it was; 0 when nothing waits.
+        Brings over what waits; takes a function that says when to end early.
     """
 
-    def __init__(self, bring: Callable[[], int]) -> None:
+    def __init__(self, bring: Callable[[Callable[[], bool]], object]) -> None:
         self._bring = bring
         self._changed = threading.Condition()
         self._wanted = self._closing = False
@@ -40,7 +40,7 @@ class Courier:
             self._changed.notify()
 
     def close(self) -> None:
-        """End after the call under way."""
+        """End as soon as the call under way does, which is told to."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -50,8 +50,7 @@ class Courier:
         pause_s = FIRST_PAUSE_S
         while self._next():
             try:
-                if self._bring():
-                    self.wake()
+                self._bring(lambda: self._closing)
             except PolyvecError as exc:
                 _logger.warning("the secondary lags, its records wait in the log: %s", exc)
                 with self._changed:

@@ -18,9 +18,11 @@ from polyvec.capabilities import AsyncKind, Consistency, Feature
 from polyvec.config import resolve
 from polyvec.errors import (
     CollectionNotFoundError,
+    InvalidRecordError,
     InvalidRequestError,
     NotSupportedError,
     PolyvecError,
+    RejectedError,
 )
 from polyvec.migrate.courier import Courier
 from polyvec.migrate.shadow import ShadowReader
@@ -81,7 +83,7 @@ class Mirror:
         self._opened: dict[tuple[str, str], Collection[Any]] = {}
         self._courier: Courier | None = None
         if primary.capabilities.consistency is Consistency.EVENTUAL:
-            self._courier = Courier(self._bring_some)
+            self._courier = Courier(self.replay)
 
     def close(self) -> None:
         """End the thread, if there is one; what it has not brought over stays in the log."""
@@ -106,45 +108,69 @@ class Mirror:
             return
         try:
             with self.log.applying():
-                self._bring(self.log.of_records(seqs))
-                self._bring(self.log.outbox(REPLAY_WITH_A_WRITE))
+                refusals: list[PolyvecError] = []
+                self._bring_most(self.log.of_records(seqs), refusals)
+                self._bring_most(self.log.outbox(REPLAY_WITH_A_WRITE), refusals)
+            error = refusals[0] if refusals else None
         except PolyvecError as exc:
-            _logger.warning("the secondary lags, %d records wait in the log: %s", len(ids), exc)
+            error = exc
+        if error is not None:
+            _logger.warning("the secondary lags, records wait in the log: %s", error)
 
-    def replay(self) -> int:
+    def replay(self, stop: Callable[[], bool] = lambda: False) -> int:
         """Bring over what waits in the outbox by now, oldest first; return how many records.
+
+        Parameters
+        ----------
+        stop
+            Asked now and then; True ends it early.
 
         Raises
         ------
         PolyvecError
-            A store fails; the rest stays in the outbox.
+            A store fails, or the secondary cannot hold a record; these stay in the outbox.
         """
         self.log.free_the_dead()
-        end, count = self.log.end(), 0
-        while brought := self._bring_some(end):
-            count += brought
+        end, after, count = self.log.end(), 0, 0
+        refusals: list[PolyvecError] = []
+        while not stop():
+            with self.log.applying():
+                events = self.log.outbox(after=after, below=end)
+                if not events:
+                    break
+                count += self._bring_most(events, refusals)
+            after = events[-1].seq
+        if refusals:
+            raise refusals[0]
         return count
 
-    def _bring_some(self, below: int | None = None) -> int:
-        """Bring over the oldest events of the outbox; return how many."""
-        with self.log.applying():
-            events = self.log.outbox(below=below)
-            events = [event for event in events if event.collection in self.collections]
-            self._bring(events)
-            return len(events)
+    def _bring_most(self, events: list[Event], refusals: list[PolyvecError]) -> int:
+        """Bring records over but for those that the secondary refuses; return how many.
 
-    def _bring(self, events: list[Event]) -> None:
-        """Bring records over; the log's lock is held."""
+        Halves tell which those are, so that one of them does not keep the others waiting.
+        """
+        try:
+            return self._bring(events)
+        except (InvalidRecordError, RejectedError) as exc:
+            if len(events) == 1:
+                refusals.append(exc)
+                return 0
+        middle = len(events) // 2
+        first = self._bring_most(events[:middle], refusals)
+        return first + self._bring_most(events[middle:], refusals)
+
+    def _bring(self, events: list[Event]) -> int:
+        """Bring records over and return how many; the log's lock is held."""
         events = [event for event in events if event.collection in self.collections]
-        if not events:
-            return
-        sync_events(
-            events,
-            lambda name: self._collection("primary", name),
-            lambda name: self._collection("secondary", self.collections[name]),
-            self.transforms,
-        )
-        self.log.applied(events)
+        if events:
+            sync_events(
+                events,
+                lambda name: self._collection("primary", name),
+                lambda name: self._collection("secondary", self.collections[name]),
+                self.transforms,
+            )
+            self.log.applied(events)
+        return len(events)
 
     def _collection(self, side: str, name: str) -> Collection[Any]:
         if (side, name) not in self._opened:

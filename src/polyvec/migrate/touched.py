@@ -170,10 +170,12 @@ class TouchedLog:
             )
             self._base.execute("COMMIT")
 
-    def outbox(self, limit: int = CHUNK, below: int | None = None) -> list[Event]:
+    def outbox(
+        self, limit: int = CHUNK, *, after: int = 0, below: int | None = None
+    ) -> list[Event]:
         """Return the oldest events that the secondary does not have, in order."""
-        where = "WHERE state = 1 AND (? IS NULL OR seq < ?) ORDER BY seq LIMIT ?"
-        return self._events(where, (below, below, limit))
+        where = "WHERE state = 1 AND seq > ? AND (? IS NULL OR seq < ?) ORDER BY seq LIMIT ?"
+        return self._events(where, (after, below, below, limit))
 
     def of_records(self, seqs: range) -> list[Event]:
         """Return the events with these numbers."""
