@@ -10,7 +10,8 @@ which take Milvus seconds whatever its size, are in none of them. `a-b:flat` is 
 in b: a graph of PostgreSQL takes so long to build that it hides what the migration costs.
 
 `--memory-records N` measures the memory alone: N records of 64 dimensions from a snapshot in a
-directory to PostgreSQL and back into another one, four workers.
+directory to PostgreSQL, within it, and back into another directory, four workers, each in a
+process of its own.
 """
 
 from __future__ import annotations
@@ -26,13 +27,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
 from tests.migrate.there_and_back import opened
-from tests.services import MODULES, started
+from tests.services import MODULES, server, started
 
 import polyvec
 from polyvec import Collection, Flat, VectorStore
@@ -277,36 +280,51 @@ def rates(pairs: list[str], records: int, rounds: int, folder: Path) -> list[Out
 
 
 def memory_alone(records: int, folder: Path) -> str:
-    """Move many small records from a snapshot to PostgreSQL and on; return what it took."""
+    """Move many small records between real stores; return what each process took."""
     name = "bench_memory"
     write_apart(folder / "from", name, records)
-    lines = ["| | records | seconds | resident before, MB | highest, MB |", "|---|---|---|---|---|"]
+    start, end = f"parquet://{folder}/from", f"parquet://{folder}/to"
+    lines = [
+        "| | records | seconds | resident before, MB | highest, MB | growth, MB |",
+        "|---|---|---|---|---|---|",
+    ]
+    database = server("pgvector").url
     with (
-        polyvec.connect(f"parquet://{folder}/from") as start,
-        opened("pgvector", folder) as middle,
-        polyvec.connect(f"parquet://{folder}/to") as end,
+        polyvec.connect(database) as store,
+        ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as apart,
     ):
-        goal = middle.create_collection(name, dimension=SMALL, index=Flat())
-        for one, other in ((start, middle), (middle, end)):
-            gc.collect()
-            before, began = resident_mb(), time.monotonic()
-            with Memory() as memory:
-                report = migrate(
-                    one, other, name, fidelity="none", verify="none", journal=folder / one_of(one)
-                )
-            assert report.count == records
-            ends = f"{one_of(one)} → {one_of(other)}"
-            highest = max(mb for _, mb in memory.samples)
-            took_s = time.monotonic() - began
-            lines.append(f"| {ends} | {records:,} | {took_s:.0f} | {before:.0f} | {highest:.0f} |")
-        assert goal.count() == records
-        middle.drop_collection(name)
+        for to in (name, f"{name}_2"):
+            store.drop_collection(to, missing_ok=True)
+            store.create_collection(to, dimension=SMALL, index=Flat())
+        for one, other, to in (
+            (start, database, name),
+            (database, database, f"{name}_2"),
+            (database, end, name),
+        ):
+            took_s, before, highest = apart.submit(leg, one, other, name, to, folder).result()
+            ends = " → ".join(
+                "parquet" if url in (start, end) else "pgvector" for url in (one, other)
+            )
+            lines.append(
+                f"| {ends} | {records:,} | {took_s:.0f} | {before:.0f} | {highest:.0f} "
+                f"| {highest - before:.0f} |"
+            )
+        for to in (name, f"{name}_2"):
+            assert store.collection(to).count() == records
+            store.drop_collection(to)
     return "\n".join(lines)
 
 
-def one_of(store: VectorStore) -> str:
-    """Return the name of a store's backend."""
-    return store.capabilities.store
+def leg(source: str, target: str, name: str, to: str, folder: Path) -> tuple[float, float, float]:
+    """Migrate in this process, which has only connected; return seconds and megabytes."""
+    journal = folder / f"journal-{os.getpid()}"
+    with polyvec.connect(source) as one, polyvec.connect(target) as other:
+        one.collection(name).describe()
+        other.ping()  # the clients are loaded now
+        before, began = resident_mb(), time.monotonic()
+        with Memory() as memory:
+            migrate(one, other, name, to=to, fidelity="none", verify="none", journal=journal)
+        return time.monotonic() - began, before, max(mb for _, mb in memory.samples)
 
 
 def write_apart(place: Path, name: str, records: int) -> None:

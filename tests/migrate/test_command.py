@@ -73,6 +73,13 @@ def test_a_plan_is_written_and_run(run: Run, ends: tuple[str, str]) -> None:
     assert planned.code == 0, planned.err
     assert "will be created" in planned.out
     assert "every record was read; 0 cannot be stored in the target" in planned.out
+    assert "rights on the source" in planned.out
+    assert "write records" in planned.out
+    plan = json.loads(Path("plan.json").read_text(encoding="utf-8"))
+    assert plan["estimate"]["records"] == 200
+    assert plan["estimate"]["bytes"] > 200 * 4 * DIMENSION
+    assert plan["estimate"]["read_s"] > 0
+    assert plan["rights"].keys() == {"source", "target"}
     with polyvec.connect(ends[1]) as store:
         assert store.list_collections() == []
     assert run("migrate", *ends, "--from-plan", "plan.json").code == 0
