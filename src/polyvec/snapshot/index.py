@@ -8,6 +8,8 @@ from bisect import bisect_left, bisect_right
 import numpy as np
 import numpy.typing as npt
 
+from polyvec.snapshot.ids import Ids
+
 
 class NamespaceIndex:
     """The records of one namespace in the order of their keys.
@@ -18,33 +20,31 @@ class NamespaceIndex:
     """
 
     def __init__(self) -> None:
-        self._at: dict[str, int] = {}  # id -> place
-        self._ids: list[str | None] = []
+        self._ids = Ids()
         self._keys = array("q")  # rising
         self._parts = array("q")
         self._rows = array("q")
 
     def __len__(self) -> int:
         """Return the number of records."""
-        return len(self._at)
+        return len(self._ids)
 
     def __contains__(self, record_id: str) -> bool:
-        return record_id in self._at
+        return self._ids.find(record_id) is not None
 
     def key_of(self, record_id: str) -> int | None:
         """Return the key of a record, None where there is none."""
-        place = self._at.get(record_id)
+        place = self._ids.find(record_id)
         return None if place is None else self._keys[place]
 
     def put(self, record_id: str, key: int, part: int, row: int) -> None:
         """Set where a record is; a new key is above all others."""
-        place = self._at.get(record_id)
+        place = self._ids.find(record_id)
         if place is not None and self._keys[place] == key:
             self._parts[place] = part
             self._rows[place] = row
             return
         self.remove(record_id)
-        self._at[record_id] = len(self._ids)
         self._ids.append(record_id)
         self._keys.append(key)
         self._parts.append(part)
@@ -52,20 +52,18 @@ class NamespaceIndex:
 
     def remove(self, record_id: str) -> None:
         """Forget a record; an absent one is no error."""
-        place = self._at.pop(record_id, None)
-        if place is None:
+        if self._ids.remove(record_id) is None:
             return
-        self._ids[place] = None
-        if len(self._ids) > 1024 and 2 * len(self._at) < len(self._ids):
+        if self._ids.places > 1024 and 2 * len(self._ids) < self._ids.places:
             self._close_holes()
 
     def ids(self) -> list[str]:
         """Return all ids in the order of their keys."""
-        return [record_id for record_id in self._ids if record_id is not None]
+        return list(self._ids)
 
     def find(self, ids: list[str]) -> npt.NDArray[np.int64]:
         """Return the places of the ids that are there, in the order given."""
-        found = (self._at.get(record_id) for record_id in ids)
+        found = (self._ids.find(record_id) for record_id in ids)
         return np.array([place for place in found if place is not None], dtype=np.int64)
 
     def span(self, start: int | None, stop: int | None) -> range:
@@ -82,7 +80,7 @@ class NamespaceIndex:
         """Return the first `limit` places that hold a record."""
         found: list[int] = []
         for place in places:
-            if self._ids[place] is not None:
+            if self._ids.is_live(place):
                 found.append(place)
                 if len(found) == limit:
                     break
@@ -90,9 +88,7 @@ class NamespaceIndex:
 
     def id_at(self, place: int) -> str:
         """Return the id at a place that holds a record."""
-        record_id = self._ids[place]
-        assert record_id is not None
-        return record_id
+        return self._ids.at(place)
 
     def key_at(self, place: int) -> int:
         """Return the key at a place."""
@@ -106,14 +102,16 @@ class NamespaceIndex:
 
     def all_rows(self) -> npt.NDArray[np.int64]:
         """Return key, part and row of all records in the order of their keys; shape `(3, n)`."""
-        live = np.array([record_id is not None for record_id in self._ids], dtype=np.bool_)
+        live = np.frombuffer(self._ids.live(), dtype=np.bool_)
         columns = (self._keys, self._parts, self._rows)
         return np.array([np.array(column, dtype=np.int64)[live] for column in columns])
 
     def _close_holes(self) -> None:
-        kept = [place for place, record_id in enumerate(self._ids) if record_id is not None]
-        self._ids = [self._ids[place] for place in kept]
+        kept = np.flatnonzero(np.frombuffer(self._ids.live(), dtype=np.bool_)).tolist()
+        ids = Ids()
+        for record_id in self._ids:
+            ids.append(record_id)
+        self._ids = ids
         self._keys = array("q", (self._keys[place] for place in kept))
         self._parts = array("q", (self._parts[place] for place in kept))
         self._rows = array("q", (self._rows[place] for place in kept))
-        self._at = {self.id_at(place): place for place in range(len(kept))}
