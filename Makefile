@@ -4,6 +4,8 @@
 PYTHON ?= python3
 STORE ?=
 JOBS ?= 2
+DATA ?=
+BENCH_ARGS ?= --write
 PYTEST_ARGS ?=
 
 BIN := .venv/bin
@@ -13,7 +15,7 @@ STAMP := .venv/.installed-$(VERSION)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint types generated docs format bench bench-adapters mutants soak test-migrate-matrix chaos-migrate bench-migrate lock clean
+.PHONY: help demo test check lint types generated docs format bench bench-adapters mutants soak test-migrate-matrix chaos-migrate bench-migrate bench-hnsw lock clean
 
 help: ## list the targets
 	@echo "make TARGET [PYTHON=$(PYTHON)]"
@@ -82,6 +84,17 @@ chaos-migrate: $(STAMP) ## kill a migration 20 times and its target 5 times, the
 bench-migrate: $(STAMP) ## measure migrations against reading and writing alone
 	@PYTHONPATH=. $(BIN)/python tests/benchmarks/bench_migrate.py --write
 
+# An environment of its own: the peers are no dependency of anything else. One that does not
+# install is told of in the report.
+.venv-bench/.installed-$(VERSION): requirements/bench-hnsw.txt
+	@[ -x .venv-bench/bin/python$(VERSION) ] || $(PYTHON) -m venv --clear .venv-bench
+	@grep -v '^#' $< | while read -r pin; do \
+		.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --prefer-binary "$$pin" || echo "not installed: $$pin"; done
+	@touch $@
+
+bench-hnsw: .venv-bench/.installed-$(VERSION) ## measure the graph index against its peers (DATA=file.parquet, BENCH_ARGS=--quick)
+	@PYTHONPATH=.:src .venv-bench/bin/python tests/benchmarks/bench_hnsw.py $(if $(DATA),--data $(DATA)) $(BENCH_ARGS)
+
 lock: $(STAMP) ## write requirements/dev.txt (LOCK_ARGS=--upgrade for newer versions)
 	@UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
@@ -89,4 +102,4 @@ lock: $(STAMP) ## write requirements/dev.txt (LOCK_ARGS=--upgrade for newer vers
 		--extra testing --extra pgvector --extra chroma --extra qdrant --extra pinecone --extra serve --extra weaviate --extra milvus --extra hnsw --extra ray --group dev --output-file requirements/dev.txt pyproject.toml
 
 clean: ## remove what the other targets made, .venv too
-	@rm -rf .venv build dist site reports .coverage* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-bench build dist site reports .coverage* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
