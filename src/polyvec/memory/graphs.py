@@ -216,7 +216,7 @@ def describe(views: Sequence[View]) -> dict[str, Any]:
         "graph_bytes": sum(
             covered.graph.memory_bytes + covered.owners.nbytes for _, covered in pairs
         ),
-        "kernel": ", ".join(sorted({graph.kernel for graph in graphs})) or None,
+        "kernel": "; ".join(sorted({graph.compared_by for graph in graphs})) or None,
     }
 
 

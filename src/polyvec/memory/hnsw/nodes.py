@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from polyvec._unit_vectors import lengths_of, unit
-from polyvec.memory.hnsw import codes
+from polyvec.memory.hnsw import codes, cpu
 from polyvec.memory.hnsw.batches import Parts, insert_batches
 from polyvec.memory.hnsw.kernels import Flags, Floats, Keys, Places, Rows
 from polyvec.memory.hnsw.mending import HOSTS, mend
@@ -107,6 +107,11 @@ class Nodes:
     def levels(self) -> int:
         """Layers above the bottom one."""
         return int(self._levels[self._entry]) if self._entry >= 0 else 0
+
+    @property
+    def compared_by(self) -> str:
+        """What rows are compared as, and for codes by which instructions (see `cpu`)."""
+        return f"int8, {cpu.CHOSEN}" if self._whole else "float32"
 
     @property
     def memory_bytes(self) -> int:
