@@ -10,6 +10,12 @@ from hnsw_marks import filter_best
 from hnsw_measure import frontier
 
 OURS: Final = "#d62728"
+THEIRS: Final = (
+    "#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22",
+    "#17becf", "#000000", "#98df8a", "#c5b0d5",
+)  # fmt: skip
+"""A colour for each peer, none like ours."""
+
 SIZE: Final = (11, 5.2)
 LEAST_RECALL: Final = 0.85
 
@@ -41,6 +47,7 @@ def _finish(figure: Any, plt: Any, path: Path) -> None:
 
 
 def _curves(axis: Any, points: dict[str, Any], title: str, k: str) -> None:
+    axis.set_prop_cycle(color=THEIRS)
     for name, line in points.items():
         shown = [one for one in frontier(line) if one["recall"] >= LEAST_RECALL]
         if shown:
@@ -55,11 +62,12 @@ def _style(name: str) -> dict[str, Any]:
     if name.startswith("polyvec"):
         dashed = "--" if name.endswith("store") else "-"
         return {"color": OURS, "linewidth": 2.5, "linestyle": dashed, "zorder": 5}
-    return {"linewidth": 1.1}
+    return {"linewidth": 1.3}
 
 
 def _filtered(axis: Any, best: dict[tuple[str, float], dict[str, Any]], kind: str) -> None:
     ways = list(dict.fromkeys(way for found in best.values() for way in found))
+    axis.set_prop_cycle(color=THEIRS)
     for way in ways:
         shown = [(s, f[way]["us"]) for (of, s), f in best.items() if of == kind and way in f]
         if shown:
