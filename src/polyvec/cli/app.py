@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from polyvec._version import __version__
-from polyvec.cli import conformance, cutover, demo, migrate, records, serve, stores, transfer
+from polyvec.cli import bench, conformance, cutover, demo, migrate, records, serve, stores, transfer
 from polyvec.cli.failures import report
 
 
@@ -77,4 +77,5 @@ app.command("migrate")(migrate.migrate)
 app.command("cutover")(cutover.cutover)
 app.command("rollback")(cutover.rollback)
 app.command("conformance")(conformance.conformance)
+app.command("bench")(bench.bench)
 app.command("serve")(serve.serve)
