@@ -29,7 +29,7 @@ import hnsw_report
 from hnsw_bench import QUICK, Bench, Sizes
 from hnsw_churn import churn
 from hnsw_filter import filtered
-from hnsw_stages import build, latency, search, tune
+from hnsw_stages import build, latency, search, tune, wide
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "benchmarks" / "hnsw.md"
@@ -39,6 +39,7 @@ STAGES: Final[dict[str, Callable[[Bench], None]]] = {
     "tune": tune,
     "search": search,
     "latency": latency,
+    "wide": wide,
     "build": build,
     "filter": filtered,
     "churn": churn,
@@ -48,8 +49,9 @@ STAGES: Final[dict[str, Callable[[Bench], None]]] = {
 def run(bench: Bench, chosen: list[str] | None) -> None:
     """Measure what was chosen, or what has no result yet."""
     for name, stage in STAGES.items():
-        if name in bench.work if chosen is None else name not in chosen:
-            bench.say(f"{name}: kept" if name in bench.work else f"{name}: left out")
+        done = name in bench.work.get("stages", {})
+        if done if chosen is None else name not in chosen:
+            bench.say(f"{name}: kept" if done else f"{name}: left out")
             continue
         bench.peers()
         began, load = time.perf_counter(), os.getloadavg()[0]

@@ -32,8 +32,8 @@ class Sizes:
     """
 
     rows: int = 100_000
-    wide_rows: int = 30_000
-    tune_rows: int = 15_000
+    wide_rows: int = 20_000
+    tune_rows: int = 10_000
     churn_rows: int = 20_000
     queries: int = 1_000
     deep_queries: int = 400

@@ -58,19 +58,25 @@ def _wrapped(bench: Bench, built: Peer, data: Data) -> dict[str, Peer]:
 
 
 def search(bench: Bench) -> None:
-    """Measure recall against speed on both sets, for k = 10 and k = 100."""
-    out: dict[str, Any] = {}
+    """Measure recall against speed on the embeddings."""
+    _search(bench, bench.embeddings())
+
+
+def wide(bench: Bench) -> None:
+    """Measure recall against speed on the set of many dimensions."""
+    _search(bench, bench.wide())
+    bench.let_go(bench.wide())
+
+
+def _search(bench: Bench, data: Data) -> None:
     sizes = bench.sizes
-    for data in (bench.embeddings(), bench.wide()):
-        ready = {peer.name: bench.ready(data, peer) for peer in bench.peers()}
-        for k, passes, queries in ((10, sizes.passes, sizes.queries), (100, 2, sizes.deep_queries)):
-            bench.say(f"{data.name}: searching for {k}")
-            points = curves(ready, data, k, passes, queries)
-            out.setdefault(data.name, {})[str(k)] = points
-            bench.work["search"] = out
-            bench.keep()
-        if data.name != "embeddings":
-            bench.let_go(data)
+    ready = {peer.name: bench.ready(data, peer) for peer in bench.peers()}
+    out: dict[str, Any] = {}
+    for k, passes, queries in ((10, sizes.passes, sizes.queries), (100, 2, sizes.deep_queries)):
+        bench.say(f"{data.name}: searching for {k}")
+        out[str(k)] = curves(ready, data, k, passes, queries)
+        bench.work.setdefault("search", {})[data.name] = out
+        bench.keep()
 
 
 def latency(bench: Bench) -> None:
