@@ -45,7 +45,7 @@ def bench(
     """Measure a store; writes into a collection of its own, which it drops at the end."""
     import polyvec
     from polyvec.cli.bench_data import vectors_for
-    from polyvec.cli.bench_steps import BenchRun, free_name
+    from polyvec.cli.bench_steps import BenchRun, own_name
     from polyvec.cli.progress import bars
 
     pools = _pools(ef)
@@ -56,7 +56,7 @@ def bench(
         raise typer.BadParameter(f"--top-k is {top_k}, and there are {len(rows)} records")
     with polyvec.connect(store) as opened:
         opened.ping()
-        name = free_name(opened)
+        name = own_name()
         notes = stderr()
         notes.print(
             f"writing {len(rows):,} records into collection {name!r} of {opened.capabilities.store}"

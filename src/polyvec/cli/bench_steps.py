@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 import numpy as np
 
@@ -63,13 +64,9 @@ class Row:
         return asdict(self)
 
 
-def free_name(store: VectorStore) -> str:
-    """Return a name that no collection of the store has."""
-    taken = {name.lower() for name in store.list_collections()}
-    number = 1
-    while f"polyvec_bench_{number}" in taken:
-        number += 1
-    return f"polyvec_bench_{number}"
+def own_name() -> str:
+    """Return a name that nobody else takes: two runs at once must not drop each other's."""
+    return f"polyvec_bench_{uuid4().hex[:12]}"
 
 
 class BenchRun:
