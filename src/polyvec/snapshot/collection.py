@@ -22,6 +22,7 @@ from polyvec.snapshot.parts import (
     PartReader,
     decode,
     deletions_of,
+    release_unused,
     schema_of,
     table_of,
     write_part,
@@ -42,6 +43,10 @@ _log = logging.getLogger("polyvec")
 
 EMPTY: Final = NamespaceIndex()
 """What a namespace without records looks like; never written to."""
+
+
+APPLIED_ROWS: Final = 8192
+"""Rows of a part that are Python objects at a time: those of a whole one took 200 MB."""
 
 
 class SnapshotCollection:
@@ -80,6 +85,7 @@ class SnapshotCollection:
                 self.reader.verify(part)
                 self._add_part(indexes, part.number)
             self._indexes = indexes
+            release_unused()
         return self._indexes
 
     def read(self, namespace: str, places: npt.NDArray[np.int64], columns: Columns) -> RecordBatch:
@@ -184,12 +190,16 @@ class SnapshotCollection:
 
 def _apply(indexes: dict[str, NamespaceIndex], table: Any, number: int) -> None:
     """Let a part have its word about the records it names."""
-    columns = (table[name].to_pylist() for name in KEY_NAMES)
-    for row, (record_id, namespace, deleted, key) in enumerate(zip(*columns, strict=True)):
-        if deleted:
-            if namespace in indexes:
-                indexes[namespace].remove(record_id)
-        else:
-            if namespace not in indexes:
-                indexes[namespace] = NamespaceIndex()
-            indexes[namespace].put(record_id, key, number, row)
+    row = 0
+    for part in table.select(KEY_NAMES).to_batches(max_chunksize=APPLIED_ROWS):
+        for record_id, namespace, deleted, key in zip(
+            *(column.to_pylist() for column in part.columns), strict=True
+        ):
+            if deleted:
+                if namespace in indexes:
+                    indexes[namespace].remove(record_id)
+            else:
+                if namespace not in indexes:
+                    indexes[namespace] = NamespaceIndex()
+                indexes[namespace].put(record_id, key, number, row)
+            row += 1

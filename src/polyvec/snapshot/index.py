@@ -22,8 +22,8 @@ class NamespaceIndex:
     def __init__(self) -> None:
         self._ids = Ids()
         self._keys = array("q")  # rising
-        self._parts = array("q")
-        self._rows = array("q")
+        self._parts = array("i")
+        self._rows = array("i")
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -113,5 +113,5 @@ class NamespaceIndex:
             ids.append(record_id)
         self._ids = ids
         self._keys = array("q", (self._keys[place] for place in kept))
-        self._parts = array("q", (self._parts[place] for place in kept))
-        self._rows = array("q", (self._rows[place] for place in kept))
+        self._parts = array("i", (self._parts[place] for place in kept))
+        self._rows = array("i", (self._rows[place] for place in kept))

@@ -39,8 +39,9 @@ MAX_GROUP_ROWS: Final = 8192
 GROUP_BYTES: Final = 4 * 1024 * 1024
 """Vectors of a row group: what reading one record costs at most."""
 
-CACHE_BYTES: Final = 64 * 1024 * 1024
-"""Decoded columns that a collection keeps: a page of a scan does not decode its group anew."""
+CACHE_BYTES: Final = 24 * 1024 * 1024
+"""Decoded columns that a collection keeps: a page of a scan does not decode its group anew. Four
+readers have a group each, about 5 MB."""
 
 ALL_NAMES: Final = ("id", "namespace", "text", "metadata", "vector", "present", "deleted", "key")
 KEY_NAMES: Final = ("id", "namespace", "deleted", "key")
@@ -160,6 +161,11 @@ def decode(table: Any, ids: list[str], columns: Columns, dimension: int) -> Reco
     if "text" in columns:
         texts = table["text"].to_pylist()
     return RecordBatch(ids, vectors=vectors, metadata=metadata, texts=texts, present=present)
+
+
+def release_unused() -> None:
+    """Give memory back that Arrow keeps for its next allocation: after reading much at once."""
+    pa.default_memory_pool().release_unused()
 
 
 class PartReader:
