@@ -7,15 +7,14 @@ reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from polyvec.memory.hnsw.kernels import Keys, Links, Places, Rows
 from polyvec.memory.hnsw.linking import find, link
+from polyvec.memory.hnsw.threads import edges, share
 
 BATCH: Final = 512
 """Nodes of a batch. All its pairs are compared, 256 distances a node, where a search takes 2,000;
@@ -23,7 +22,7 @@ and a barrier costs 0.1 ms of 30."""
 
 
 class Parts(NamedTuple):
-    """The arrays of a graph that inserting reads and writes; see `Graph`."""
+    """The arrays of a graph that inserting reads and writes, in the order `find` takes them."""
 
     rows: Rows
     offsets: Places
@@ -60,69 +59,43 @@ def insert_batches(parts: Parts, begin: int, end: int, entry: int, width: int, t
 def _insert(
     parts: Parts, batch: Places, entry: int, width: int, workers: ThreadPoolExecutor, threads: int
 ) -> None:
-    rows, offsets, bottom, upper, first, levels = parts
     start, stop = int(batch[0]), int(batch[-1]) + 1
 
-    def finding(begin: int, end: int) -> None:
-        find(
-            rows, offsets, bottom, upper, first, levels, batch, begin, end, start, entry, width
-        )  # fmt: skip
+    def choose(begin: int, end: int) -> None:
+        find(*parts, batch, begin, end, start, entry, width)
 
-    _share(finding, np.linspace(start, stop, threads + 1).astype(int).tolist(), workers)
-    for links, (places, owners, news) in (
-        (bottom, _pairs(bottom, batch, batch.astype(np.int64), 0, parts)),
-        *((upper, _of_layer(parts, batch, layer)) for layer in range(1, _top(levels, batch) + 1)),
-    ):
-
-        def linking(
-            begin: int,
-            end: int,
-            links: Links = links,
-            places: Keys = places,
-            owners: Places = owners,
-            news: Places = news,
-        ) -> None:
-            link(rows, offsets, links, places, owners, news, begin, end)
-
-        if len(places):
-            _share(linking, _cuts(places, threads), workers)
+    share(choose, edges(start, stop, threads), workers)
+    for layer in range(int(parts.levels[batch].max()) + 1):
+        _link_back(parts, batch, layer, workers, threads)
 
 
-def _top(levels: Keys, batch: Places) -> int:
-    return int(levels[batch].max())
-
-
-def _of_layer(parts: Parts, batch: Places, layer: int) -> tuple[Keys, Places, Places]:
+def _link_back(
+    parts: Parts, batch: Places, layer: int, workers: ThreadPoolExecutor, threads: int
+) -> None:
+    """Turn the links of a batch round: every chosen node is linked to those that chose it."""
+    links = parts.upper if layer else parts.bottom
     nodes = batch[parts.levels[batch] >= layer]
-    return _pairs(parts.upper, nodes, parts.first[nodes] + layer - 1, layer, parts)
-
-
-def _pairs(
-    links: Links, nodes: Places, places: Keys, layer: int, parts: Parts
-) -> tuple[Keys, Places, Places]:
-    """Return the links that lead from `nodes`, turned round: row of the owner, owner, node."""
-    chosen = links[places]
+    chosen = links[_places(parts, nodes, layer)]
     news = np.repeat(nodes, chosen.shape[1]).reshape(chosen.shape)[chosen >= 0]
     owners = chosen[chosen >= 0]
-    at = owners.astype(np.int64) if layer == 0 else parts.first[owners] + layer - 1
-    order = np.argsort(at, kind="stable")
-    return at[order], owners[order], news[order]
+    places = _places(parts, owners, layer)
+    order = np.argsort(places, kind="stable")
+    places, owners, news = places[order], owners[order], news[order]
+
+    def work(begin: int, end: int) -> None:
+        link(parts.rows, parts.offsets, links, places, owners, news, begin, end)
+
+    if len(places):
+        share(work, _cuts(places, threads), workers)
+
+
+def _places(parts: Parts, nodes: Places, layer: int) -> Keys:
+    """Return the rows of links that nodes have in a layer."""
+    return parts.first[nodes] + layer - 1 if layer else nodes.astype(np.int64)
 
 
 def _cuts(places: Keys, threads: int) -> list[int]:
     """Return where to cut into about equal parts, equal places never apart."""
-    wanted = np.linspace(0, len(places), threads + 1).astype(int)
-    starts = np.searchsorted(places, places[np.minimum(wanted, len(places) - 1)])
+    wanted = np.minimum(edges(0, len(places), threads), len(places) - 1)
+    starts = np.searchsorted(places, places[wanted])
     return [*starts[:-1].tolist(), len(places)]
-
-
-def _share(
-    work: Callable[[int, int], None], edges: Sequence[int], workers: ThreadPoolExecutor
-) -> None:
-    """Do the parts between the edges, and return when all are done."""
-    parts = [(begin, end) for begin, end in pairwise(edges) if end > begin]
-    if len(parts) == 1:
-        work(*parts[0])
-    else:
-        for done in [workers.submit(work, begin, end) for begin, end in parts]:
-            done.result()

@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from polyvec.memory.hnsw.intrinsics import LINE
 from polyvec.types import Metric
 
 Floats = npt.NDArray[np.float32]
@@ -36,9 +37,6 @@ FAITHFUL: Final = 0.995
 
 CHUNK: Final = 4096
 """Rows that are worked on at a time."""
-
-LINE: Final = 64
-"""Bytes of a line of the cache."""
 
 
 def embed(vectors: Floats, metric: Metric, radius: float) -> Floats:

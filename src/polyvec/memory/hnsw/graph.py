@@ -13,7 +13,8 @@ from polyvec.errors import InvalidRequestError
 from polyvec.memory.hnsw import file
 from polyvec.memory.hnsw.kernels import Flags, Floats, Keys
 from polyvec.memory.hnsw.nodes import Nodes
-from polyvec.memory.hnsw.walk import in_parts, scan, scan_longest, walk
+from polyvec.memory.hnsw.threads import in_parts
+from polyvec.memory.hnsw.walk import scan, scan_longest, walk
 from polyvec.schema import HNSW
 from polyvec.types import Metric
 
@@ -171,14 +172,15 @@ class Graph(Nodes):
         depth = max(2 * k, 32) if self._whole else k
         coded = self._code_queries(queries)
 
-        def share(part: slice) -> None:
+        def answer(begin: int, end: int) -> None:
+            part = slice(begin, end)
             walk(
                 self._rows, self._offsets, self._vectors, self.metric is Metric.EUCLIDEAN,
                 self._bottom, self._upper, self._first, self._entry, self.levels,
                 coded[part], queries[part], allowed, pool, depth, found[part], numbers[part],
             )  # fmt: skip
 
-        in_parts(share, len(queries), threads)
+        in_parts(answer, len(queries), threads)
 
     def _scan(
         self,

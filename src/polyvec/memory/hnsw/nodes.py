@@ -13,7 +13,8 @@ from polyvec.memory.hnsw import codes, cpu
 from polyvec.memory.hnsw.batches import Parts, insert_batches
 from polyvec.memory.hnsw.kernels import Flags, Floats, Keys, Places, Rows
 from polyvec.memory.hnsw.mending import HOSTS, mend
-from polyvec.memory.hnsw.walk import Walk, in_parts, propose
+from polyvec.memory.hnsw.threads import in_parts
+from polyvec.memory.hnsw.walk import Walk, propose
 from polyvec.schema import HNSW
 from polyvec.types import Metric
 
@@ -215,7 +216,8 @@ class Nodes:
         found: Keys = np.empty((len(coded), how.depth), np.int64)
         counts: Keys = np.full(len(coded), -1, np.int64)
 
-        def share(part: slice) -> None:
+        def answer(begin: int, end: int) -> None:
+            part = slice(begin, end)
             propose(
                 self._rows, self._offsets, self._bottom, self._upper, self._first, self._entry,
                 self.levels, coded[part], owners, allowed, min(how.width, self._count), how.most,
@@ -223,7 +225,7 @@ class Nodes:
             )  # fmt: skip
 
         if self._count:
-            in_parts(share, len(coded), how.threads)
+            in_parts(answer, len(coded), how.threads)
         return found, counts
 
     def _code(self, space: Floats) -> Rows:

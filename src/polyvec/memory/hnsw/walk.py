@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -135,19 +132,19 @@ def walk(
                 break
             scored += 1
             number[0] = score(vectors, node, queries[i], euclidean)
-            key = sortable(number) << 32 | np.int64(node)
+            key = sortable(np.int64(number.view(np.int32)[0])) << 32 | np.int64(node)
             if count < k or key < best[count - 1]:
                 place(best, count, k, key)
                 count = min(count + 1, k)
+        numbers = scores[i].view(np.int32)
         for j in range(count):
             found[i, j] = best[j] & NODE
-            scores[i, j] = score(vectors, found[i, j], queries[i], euclidean)
+            numbers[j] = np.int32(sortable(best[j] >> 32))
 
 
 @jit
-def sortable(number: Floats) -> Int:
-    """Return an integer that is in order as the float32 is."""
-    bits = np.int64(number.view(np.int32)[0])
+def sortable(bits: Int) -> Int:
+    """Return an integer that is in order as the float32 of these bits is, or its bits again."""
     return bits if bits >= 0 else np.int64(-(2**31)) - bits
 
 
@@ -189,17 +186,6 @@ def propose(
                 found[i, count] = owner
                 count += 1
         counts[i] = count if size >= 0 else -1
-
-
-def in_parts(answer: Callable[[slice], None], queries: int, threads: int) -> None:
-    """Share queries out among threads and return when all are answered."""
-    edges = np.linspace(0, queries, max(1, min(threads, queries)) + 1).astype(int).tolist()
-    parts = [slice(a, b) for a, b in pairwise(edges)]
-    if len(parts) == 1:
-        answer(parts[0])
-        return
-    with ThreadPoolExecutor(len(parts)) as workers:
-        list(workers.map(answer, parts))
 
 
 def scan(
