@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
+from tests.unit.memory.victims import breeding, say
 
 from polyvec.filters import F
 from polyvec.memory import frames
@@ -75,16 +76,8 @@ def state(adapter: MemoryAdapter) -> list[Any]:
     return held
 
 
-def say(word: object) -> None:
-    sys.stdout.write(f"{word}\n")
-    sys.stdout.flush()
-
-
 def breed() -> None:
-    """For each line of input fork a victim, which writes until it is killed.
-
-    Forking saves the time of importing numpy for each of them.
-    """
+    """For each line of input fork a victim, which writes until it is killed."""
     for line in sys.stdin:
         path, seed = line.split("\t")
         if pid := os.fork():
@@ -100,18 +93,8 @@ def breed() -> None:
 
 @pytest.fixture
 def breeder() -> Iterator[subprocess.Popen[str]]:
-    # A process with one thread can be forked safely.
-    one_thread = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        [sys.executable, __file__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        bufsize=1,
-        env=one_thread,
-    ) as process:
+    with breeding(__file__) as process:
         yield process
-        process.kill()
 
 
 def kill_once(breeder: subprocess.Popen[str], path: Path, seed: int) -> int:

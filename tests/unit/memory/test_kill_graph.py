@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import pytest
 from tests.unit.memory.graph_data import clustered, names, recall, wait_for_threads
+from tests.unit.memory.victims import breeding, say
 
 import polyvec
 from polyvec import HNSW, Collection
@@ -65,11 +66,6 @@ def make_graph(adapter: MemoryAdapter) -> None:
     none: frozenset[Any] = frozenset()
     adapter.search(at, clustered(1, seed=1), None, 1, none, None, **NO_TIME, consistency=None)
     wait_for_threads()
-
-
-def say(word: object) -> None:
-    sys.stdout.write(f"{word}\n")
-    sys.stdout.flush()
 
 
 def hold(*_: Any) -> None:
@@ -123,19 +119,8 @@ def breed() -> None:
 
 @pytest.fixture
 def breeder() -> Iterator[subprocess.Popen[str]]:
-    # A process with one thread can be forked safely.
-    one_thread = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    environment = {**os.environ, **one_thread, "PYTHONPATH": str(Path(__file__).parents[3])}
-    with subprocess.Popen(
-        [sys.executable, __file__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        bufsize=1,
-        env=environment,
-    ) as process:
+    with breeding(__file__) as process:
         yield process
-        process.kill()
 
 
 def kill_while_saving(
