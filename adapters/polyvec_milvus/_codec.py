@@ -17,7 +17,6 @@ from polyvec.records import RecordBatch
 from polyvec.types import Metric
 from polyvec_milvus._layout import (
     BITS,
-    EXACT,
     KEPT,
     META,
     NO_TEXT,
@@ -77,7 +76,7 @@ def encode(metadata: MetadataDict) -> tuple[Row, Row]:
 
 
 def _is_big_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not -EXACT < value < EXACT
+    return isinstance(value, (int, float)) and is_big(value)
 
 
 @lru_cache(maxsize=1024)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 from weaviate.classes.data import DataObject
 
-from polyvec._canonical import canon, class_of, record_uuid
+from polyvec._canonical import canon, class_of, fields, record_uuid
 from polyvec.metadata import from_json, to_json
 from polyvec.records import RecordBatch
 from polyvec_weaviate._columns import ORDERED, Column, Columns, kind_of
@@ -29,7 +29,6 @@ from polyvec_weaviate._layout import (
 )
 
 if TYPE_CHECKING:
-    from polyvec.paths import Path
     from polyvec.primitives import Columns as Wanted
     from polyvec.types import MetadataDict, Vector
 
@@ -42,28 +41,18 @@ def wanted_columns(metadata: Sequence[MetadataDict]) -> dict[Column, None]:
     """Return the fields that should have a property, in the order they come."""
     found: dict[Column, None] = {}
     for each in metadata:
-        for path, value in fields_of(each):
+        for path, value in fields(each):
             kind = kind_of(value)
             if kind is not None:
                 found[path, kind] = None
     return found
 
 
-def fields_of(metadata: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Yield every field that a filter can name, with its value."""
-    for key, value in metadata.items():
-        if value is not None:
-            path = (*above, key)
-            yield path, value
-            if isinstance(value, dict):
-                yield from fields_of(cast("dict[str, Any]", value), path)
-
-
 def encode(metadata: MetadataDict, columns: Columns) -> Properties:
     """Return the properties of metadata: natural ones, terms and the document."""
     natural: Properties = {DOC: to_json(metadata)}
     terms = {EVERY}
-    for path, value in fields_of(metadata):
+    for path, value in fields(metadata):
         kind = class_of(value)
         terms.add(term("?", path, kind))
         terms.add(term("=", path, canon(value)))
@@ -76,7 +65,7 @@ def encode(metadata: MetadataDict, columns: Columns) -> Properties:
         name = columns.get((path, column))
         held = _held(value, kind)
         if kind in ORDERED and (held is None or name is None):
-            side = side_of(value) if kind == "d" else ""
+            side = side_of(cast("datetime", value)) if kind == "d" else ""
             terms.add(term("!", path, kind + side))
         if name is not None and held is not None:
             natural[name] = held

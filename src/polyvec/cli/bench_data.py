@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
+from polyvec._unit_vectors import unit
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -49,8 +51,7 @@ def vectors_for(
         share = rng.uniform(0.55, 0.95, (total, 1))
         vectors = share * held[one] + (1 - share) * held[other]
         words = f"{records:,} mixtures of two of the sample's embeddings"
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    made = (vectors / np.where(lengths, lengths, 1)).astype(np.float32)
+    made = unit(vectors.astype(np.float32))
     return made[:-queries], made[-queries:], words
 
 

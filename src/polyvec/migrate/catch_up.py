@@ -146,7 +146,7 @@ class CatchUp:
             return []
         origin = self._origin.namespace(self._plan.transforms.source_of(namespace))
         goal = self._goal.namespace(namespace)
-        source = matching(read_again(origin, ids), self._plan.transforms)
+        source = matching(read_again(origin, ids), self._plan.transforms.filter)
         try:
             target = read_again(goal, ids)
         except NotSupportedError:  # it does not tell how far it is: what it shows has to do

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from polyvec import _runtime
 from polyvec.errors import MigrationError, PolyvecError
-from polyvec.evaluate import compile_predicate
 from polyvec.migrate.ahead import reading_ahead
 from polyvec.migrate.dead_letters import DeadLetter
-from polyvec.migrate.syncing import WHOLE, batch_of
+from polyvec.migrate.syncing import NOTHING, WHOLE, batch_of, matching
 from polyvec.migrate.transforms import apply
 from polyvec.migrate.watch import Stopped
 from polyvec.migrate.writing import BatchSize, Patience, Writer
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
     Remake = Callable[[RecordBatch], tuple[RecordBatch, dict[int, str]]]
 
-NOTHING: Final[tuple[Include, ...]] = ()
 ID_BATCH: Final = 10_000
 BATCH_BYTES: Final = 8 * 1024 * 1024
 MOST_RECORDS: Final = 5_000
@@ -163,10 +161,7 @@ class Reader:
 
     def _fetched(self, space: Collection[Any], listed: RecordBatch) -> RecordBatch:
         """Return the records of listed ids that are still there and match."""
-        found = space.get(listed.ids, include=WHOLE)
-        if self._where is not None:
-            fits = compile_predicate(self._where)
-            found = [record for record in found if fits(record.metadata)]
+        found = matching(space.get(listed.ids, include=WHOLE), self._where)
         return replace(batch_of(found, self._origin.dimension), cursor=listed.cursor)
 
 

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
     from polyvec.capabilities import Capabilities
     from polyvec.collection import Collection
+    from polyvec.filters import Filter
     from polyvec.migrate.touched import Event
     from polyvec.records import VectorRecord
     from polyvec.types import Include
 
 WHOLE: Final[tuple[Include, ...]] = ("metadata", "text", "vector")
+NOTHING: Final[tuple[Include, ...]] = ()
 
 NO_TRANSFORMS: Final = Transforms()
 
@@ -67,9 +69,9 @@ def strongest(can: Capabilities) -> str | None:
     return None if can.consistency is Consistency.EVENTUAL else Consistency.STRONG.value
 
 
-def matching(records: list[VectorRecord[Any]], transforms: Transforms) -> list[VectorRecord[Any]]:
-    """Return the records that a migration moves."""
-    if (where := transforms.filter) is None:
+def matching(records: list[VectorRecord[Any]], where: Filter | None) -> list[VectorRecord[Any]]:
+    """Return the records that a filter selects."""
+    if where is None:
         return records
     fits = compile_predicate(where)
     return [record for record in records if fits(record.metadata)]
@@ -89,7 +91,7 @@ def sync_records(
     """
     wanted = list(dict.fromkeys(ids))
     space = goal.namespace(transforms.target_of(namespace))
-    found = matching(read_again(origin.namespace(namespace), wanted), transforms)
+    found = matching(read_again(origin.namespace(namespace), wanted), transforms.filter)
     clashes: dict[int, str] = {}
     if found:
         batch, clashes = apply(transforms, batch_of(found, origin.dimension))

@@ -16,6 +16,7 @@ from polyvec.migrate.journal import Task
 from polyvec.migrate.parity import Parity, compare_answers
 from polyvec.migrate.results import NamespaceCount, VerifyReport
 from polyvec.migrate.sampling import Sample
+from polyvec.migrate.syncing import NOTHING, WHOLE
 from polyvec.migrate.transforms import apply
 from polyvec.migrate.watch import Stopped
 from polyvec.primitives import KeyRange
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from polyvec.records import RecordBatch, VectorRecord
     from polyvec.types import Include, Vector
 
-WHOLE: Final[tuple[Include, ...]] = ("metadata", "text", "vector")
-NOTHING: Final[tuple[Include, ...]] = ()
 MOST_LISTED: Final = 1_000
 """Ids that a report lists of each kind; the counts are of all."""
 SAMPLE: Final = 1_000
