@@ -85,7 +85,11 @@ class Theirs:
         self._rows = rows
         self._index: Any = importlib.import_module("hnswlib").Index(space="ip", dim=rows.shape[1])
         self._index.init_index(
-            len(held), EF_CONSTRUCTION, M, random_seed=1, allow_replace_deleted=True
+            len(held),
+            M=M,
+            ef_construction=EF_CONSTRUCTION,
+            random_seed=1,
+            allow_replace_deleted=True,
         )
         self._index.add_items(rows[held], held, num_threads=1)
         self._index.set_num_threads(1)

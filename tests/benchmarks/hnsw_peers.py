@@ -130,7 +130,7 @@ class Hnswlib(Peer):
     def build(self, settings: Settings) -> None:
         self.index = self._empty()
         m, ef_construction = settings
-        self.index.init_index(len(self.rows), ef_construction, m, random_seed=1)
+        self.index.init_index(len(self.rows), M=m, ef_construction=ef_construction, random_seed=1)
         self.index.add_items(self.rows, num_threads=1)
         self.index.set_num_threads(1)
 
