@@ -94,4 +94,4 @@ def _insert(graph: Candidates, view: View, rows: Rows, stop: Event, threads: int
         # Compiles the walk, so that no search has to wait for it.
         query = np.ones((1, graph.dimension), np.float32)
         nothing = np.zeros(0, np.bool_)
-        graph.nearest(query, np.full(graph.nodes, -1, np.int32), nothing, Walk(1, 1, 1))
+        graph.nearest(query, np.full(graph.nodes, -1, np.int32), nothing, Walk(1, 1, 1, 0))

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from polyvec.memory.graph_slot import Covered
     from polyvec.types import Metric, Vector
 
-LEAST_DEPTH: Final = 32
-"""Candidates scored in float64 at least: int8 codes put the tenth best among the first 32."""
-
 MARGIN: Final = 8
 """Candidates beyond `k` where the graph compares in float32."""
 
@@ -68,19 +65,27 @@ def search(
         k=k,
         ef=ef,
         nodes=covered.graph.nodes if usable else 0,
+        row_bytes=covered.graph.row_bytes,
         waiting=len(waiting),
     )
     chosen = plan(question, force=force)
     if chosen.route in {Route.SCAN, Route.SCAN_OF_MASK}:
         return exact.search(view, queries, metric, k, allowed)
-    from polyvec.memory.hnsw.walk import Walk  # needs numba, which a graph proves
+    from polyvec.memory.hnsw import codes  # they need numba, which a graph proves
+    from polyvec.memory.hnsw.walk import Walk
 
-    depth = max(2 * k, LEAST_DEPTH) if covered.graph.kernel == "int8" else k + MARGIN
+    depth = codes.depth_for(k) if covered.graph.kernel == "int8" else k + MARGIN
     rows, counts = covered.graph.nearest(
         queries,
         covered.owners,
         np.ones(view.n, np.bool_) if allowed is None else allowed,
-        Walk(chosen.width, min(depth, passing), chosen.most, _threads(len(queries))),
+        Walk(
+            chosen.width,
+            min(depth, passing),
+            chosen.most,
+            min(k, passing - len(waiting)),
+            _threads(len(queries)),
+        ),
     )
     beside = exact.among(view, queries, metric, k, waiting)
     short = counts < min(k, passing - len(waiting))

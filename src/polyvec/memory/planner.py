@@ -1,17 +1,16 @@
 """What a search costs, in nanoseconds, and which way is cheapest.
 
-Four ways lead to the `k` best of the rows that pass a filter:
+Five ways lead to the `k` best of the rows that pass a filter:
 
 - SCAN: multiply with all rows (`exact.search`);
 - SCAN_OF_MASK: gather the rows that pass and multiply with those;
 - GRAPH: walk the graph;
-- MASKED_GRAPH: walk it with a pool so wide that `ef_search` of its nodes pass.
+- MASKED_GRAPH: walk it with a pool that ends with the `ef_search`-th node that passes;
+- CODES: compare the codes of all nodes that pass.
 
 The constants were fitted by hand to single-thread CPU times: scans on an EPYC (Zen 4), 20,000 rows
-of real embeddings with 384 dimensions; walks by the `vnni` kernel on a Xeon (Emerald Rapids),
-20,000 rows of 64, 384 and 1,024 dimensions and pools of 16 to 1,600 nodes, within 12 % of each,
-other jobs running beside (docs/hnsw.md). They decide speed alone. On 80,000 rows walks take up to
-1.3 times as long.
+of real embeddings with 384 dimensions; for those of a graph see `hnsw_costs`. They decide speed
+alone.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from polyvec.memory.exact import NARROW
+from polyvec.memory.hnsw_costs import WALK_SHARE, sift_cost, visits_for, walk_cost
 
 SCAN_NS: Final = (0.2, 0.022, 4.0)
 """Of a row: per dimension for reading it, shared by four queries at a time; per dimension and
@@ -28,12 +28,6 @@ query; per query."""
 
 GATHER_NS: Final = (0.5, 0.04, 8.0)
 """The same for a row that is gathered first."""
-
-VISIT_NS: Final = (50.0, 0.055, 0.07)
-"""Of a node visited by a walk: at all; per dimension; per node of the pool it is sorted into."""
-
-VISITS: Final = (45.0, 0.75)
-"""A walk with a pool of `w` nodes visits `45 * w ** 0.75`."""
 
 SHARED_BY: Final = 4
 """Queries of a batch that make reading a row half as dear as alone, roughly."""
@@ -46,6 +40,7 @@ class Route(Enum):
     SCAN_OF_MASK = "scan of the mask"
     GRAPH = "graph"
     MASKED_GRAPH = "masked graph"
+    CODES = "scan of the codes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +59,8 @@ class Question:
         As asked.
     nodes
         Nodes of the graph, dead ones included; 0 where there is none.
+    row_bytes
+        Of a node.
     waiting
         Passing rows that are not in the graph and are scanned beside it.
     """
@@ -76,11 +73,12 @@ class Question:
     k: int
     ef: int
     nodes: int
+    row_bytes: int
     waiting: int
 
 
 class Plan(NamedTuple):
-    """The cheapest way; for a walk the size of its pool, and the distances it may compute."""
+    """The cheapest way; with a graph how many passing nodes are kept, for a walk its distances."""
 
     route: Route
     width: int = 0
@@ -90,8 +88,8 @@ class Plan(NamedTuple):
 def plan(asked: Question, *, force: bool = False) -> Plan:
     """Choose the cheapest way.
 
-    The walk may compute as many distances as cost what the scan would: where it finds no end,
-    the scan follows, and the search took twice as long as without a graph, no more.
+    The walk may compute as many distances as cost what the cheapest scan would: where it finds no
+    end, that scan follows, and the search took twice as long as without links, no more.
 
     Parameters
     ----------
@@ -100,25 +98,24 @@ def plan(asked: Question, *, force: bool = False) -> Plan:
     force
         Walk wherever there is a graph, for tests.
     """
-    scan = scan_cost(asked)
+    exact = scan_cost(asked)
     scanning = Plan(Route.SCAN_OF_MASK if asked.masked else Route.SCAN)
-    in_graph = asked.passing - asked.waiting
-    if asked.nodes == 0 or in_graph <= 0:
+    in_graph = min(asked.nodes, asked.passing - asked.waiting)
+    if in_graph <= 0:
         return scanning
-    wanted = max(asked.ef, asked.k)
-    width = min(asked.nodes, -(-wanted * asked.nodes // min(in_graph, asked.nodes)))
-    visit = visit_cost(asked.dimension, width)
-    visits = min(asked.nodes, VISITS[0] * width ** VISITS[1])
+    wanted = min(max(asked.ef, asked.k), in_graph)
+    pool = min(asked.nodes, -(-wanted * asked.nodes // in_graph))
+    walking = walk_cost(asked.row_bytes, pool, asked.nodes)
+    codes = sift_cost(asked.row_bytes, in_graph, asked.nodes, asked.queries)
     beside = _rows(GATHER_NS, asked.waiting, asked.dimension, asked.queries)
-    if not force and visits * visit + beside >= scan:
+    if not force and min(walking, codes) + beside >= exact:
         return scanning
-    most = asked.nodes + 1 if force else max(1, int(scan / visit))
-    return Plan(Route.MASKED_GRAPH if asked.masked else Route.GRAPH, width, most)
-
-
-def visit_cost(dimension: int, width: int) -> float:
-    """Return what a visited node costs a walk with a pool of `width` nodes."""
-    return VISIT_NS[0] + VISIT_NS[1] * dimension + VISIT_NS[2] * width
+    if not force and walking > WALK_SHARE * codes:
+        return Plan(Route.CODES, wanted)
+    bounded = in_graph == asked.nodes
+    most = visits_for(min(exact, codes), asked.row_bytes, pool, bounded=bounded)
+    most = asked.nodes + 1 if force else most
+    return Plan(Route.MASKED_GRAPH if asked.masked else Route.GRAPH, wanted, most)
 
 
 def scan_cost(asked: Question) -> float:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from polyvec import Hit
+from polyvec.memory import hnsw_costs
 
 Floats = npt.NDArray[np.float32]
 
@@ -21,6 +23,17 @@ def clustered(n: int, dimension: int = 32, seed: int = 0) -> Floats:
     spread = np.random.default_rng(99).standard_normal((12, dimension))
     inner = np.random.default_rng(seed).standard_normal((n, 12))
     return (np.tanh(inner) @ spread).astype(np.float32)
+
+
+@contextmanager
+def forced(way: str) -> Generator[None]:
+    """Let searches of a `Graph` walk, or scan its codes, whatever that costs."""
+    before = hnsw_costs.SIFT_NS
+    hnsw_costs.SIFT_NS = {"walk": (1e9, 0.0), "scan": (0.0, 0.0)}[way]
+    try:
+        yield
+    finally:
+        hnsw_costs.SIFT_NS = before
 
 
 def even(rows: Floats) -> Floats:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.memory.graph_data import clustered
+from tests.unit.memory.graph_data import clustered, forced
 
 from polyvec.errors import InvalidRequestError
 from polyvec.memory.hnsw import Graph, jit
@@ -39,6 +40,13 @@ def heavy(rows: Floats) -> Floats:
     rows = rows.copy()
     rows[:, :2] *= 1000
     return rows
+
+
+@pytest.fixture(autouse=True)
+def walking() -> Generator[None]:
+    """Graphs as small as these would be scanned, were it not for this."""
+    with forced("walk"):
+        yield
 
 
 def recall(graph: Graph, rows: Floats, queries: Floats, k: int, ef: int, mask: Any = None) -> float:
@@ -106,6 +114,8 @@ def test_recall(shape: str, metric: Metric, kernel: str | None, k: int) -> None:
     graph = Graph.build(rows, metric, HNSW())
     assert kernel is None or graph.kernel == kernel
     assert recall(graph, rows, queries, k, 200) >= 0.99
+    with forced("scan"):
+        assert recall(graph, rows, queries, k, 200) >= 0.999
 
 
 @pytest.mark.parametrize("metric", list(Metric))
@@ -129,14 +139,18 @@ def test_same_input_same_graph_and_another_seed_another() -> None:
 def test_without_compiler_the_same_graph_and_answers() -> None:
     script = """
 import hashlib, numpy as np
+from polyvec.memory import hnsw_costs
 from polyvec.memory.hnsw import Graph, jit
 from polyvec.schema import HNSW
 from polyvec.types import Metric
 rows = np.random.default_rng(3).standard_normal((120, 8)).astype(np.float32)
 graph = Graph.build(rows, Metric.COSINE, HNSW(m=4, ef_construction=16))
 assert graph.kernel == "int8"
-found, _ = graph.search(rows[:5] + np.float32(0.01), 3, 8)
-print(hashlib.sha256(graph._bottom.tobytes() + graph._upper.tobytes()).hexdigest(), found.tolist())
+print(hashlib.sha256(graph._bottom.tobytes() + graph._upper.tobytes()).hexdigest())
+for hnsw_costs.SIFT_NS in ((1e9, 0.0), (0.0, 0.0)):
+    for mask in (None, rows[:, 0] > 0, rows[:, 0] > 1.5):
+        found, _ = graph.search(rows[:5] + np.float32(0.01), 3, 8, mask)
+        print(found.tolist())
 """
     outputs = [
         subprocess.run(
@@ -204,7 +218,21 @@ def test_recall_under_a_mask(share: float, correlated: bool) -> None:
     lot = rows[:, 0] if correlated else np.random.default_rng(4).random(6000)
     mask = lot <= np.quantile(lot, share)
     graph = Graph.build(rows, Metric.COSINE, HNSW())
-    assert recall(graph, rows, queries, min(10, int(mask.sum())), 64, mask) >= 0.99
+    k = min(10, int(mask.sum()))
+    assert recall(graph, rows, queries, k, 64, mask) >= 0.99
+    with forced("scan"):
+        assert recall(graph, rows, queries, k, 64, mask) >= 0.999
+
+
+def test_a_walk_that_finds_no_end_is_followed_by_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, queries = clustered(6000), clustered(40, seed=1)
+    mask = rows[:, 0] <= np.quantile(rows[:, 0], 0.1)
+    far = queries[queries[:, 0] > np.quantile(rows[:, 0], 0.7)]
+    graph = Graph.build(rows, Metric.COSINE, HNSW())
+    monkeypatch.setattr("polyvec.memory.hnsw_costs.SIFT_NS", (4.0, 0.0))
+    monkeypatch.setattr("polyvec.memory.hnsw_costs.WALK_SHARE", 1e9)
+    assert len(far) >= 5
+    assert recall(graph, rows, far, 10, 64, mask) >= 0.999
 
 
 def test_recall_after_half_was_replaced_is_that_of_a_fresh_graph() -> None:

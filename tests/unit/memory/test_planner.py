@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyvec.memory.planner import Plan, Question, Route, plan, scan_cost, visit_cost
+from polyvec.memory.hnsw_costs import sift_cost, visit_cost
+from polyvec.memory.planner import Plan, Question, Route, plan, scan_cost
 
 LARGE = Question(
     rows=100_000,
@@ -19,6 +20,7 @@ LARGE = Question(
     k=10,
     ef=100,
     nodes=100_000,
+    row_bytes=384,
     waiting=0,
 )
 
@@ -40,6 +42,7 @@ def questions(draw: st.DrawFn) -> Question:
         k=draw(st.integers(1, 1000)),
         ef=draw(st.integers(1, 1000)),
         nodes=draw(st.integers(0, rows)),
+        row_bytes=draw(st.integers(1, 16_384)),
         waiting=draw(st.integers(0, passing)),
     )
 
@@ -49,11 +52,12 @@ def questions(draw: st.DrawFn) -> Question:
     [
         (LARGE, Route.GRAPH),
         (replace(LARGE, nodes=0), Route.SCAN),
+        (replace(LARGE, rows=1000, passing=1000, nodes=1000), Route.CODES),
         (replace(LARGE, rows=1000, passing=1000, nodes=1000, queries=64), Route.SCAN),
-        (replace(LARGE, k=20_000), Route.SCAN),
+        (replace(LARGE, k=20_000), Route.CODES),
         (replace(LARGE, waiting=90_000), Route.SCAN),
         (masked(50_000), Route.MASKED_GRAPH),
-        (masked(1000), Route.SCAN_OF_MASK),
+        (masked(1000), Route.CODES),
         (masked(100), Route.SCAN_OF_MASK),
         (masked(0), Route.SCAN_OF_MASK),
     ],
@@ -62,22 +66,29 @@ def test_the_route(asked: Question, route: Route) -> None:
     assert plan(asked).route is route
 
 
-def test_the_pool_is_so_wide_that_ef_of_it_pass() -> None:
+def test_so_many_nodes_that_pass_are_kept() -> None:
     assert plan(LARGE).width == 100
-    assert plan(masked(50_000)).width == 200
-    assert plan(replace(masked(50_000), k=300)).width == 600
+    assert plan(masked(50_000)).width == 100
+    assert plan(replace(masked(50_000), k=300)).width == 300
 
 
 @given(questions())
-def test_a_walk_may_cost_what_the_scan_costs_and_no_more(asked: Question) -> None:
+def test_a_walk_may_cost_what_the_cheapest_scan_costs_and_no_more(asked: Question) -> None:
     chosen = plan(asked)
     if chosen.route in {Route.SCAN, Route.SCAN_OF_MASK}:
         assert chosen == Plan(chosen.route)
         return
+    in_graph = min(asked.nodes, asked.passing - asked.waiting)
+    assert 1 <= chosen.width <= in_graph
+    codes = sift_cost(asked.row_bytes, in_graph, asked.nodes, asked.queries)
+    if chosen.route is Route.CODES:
+        assert chosen.most == 0
+        assert codes < scan_cost(asked)
+        return
     assert (chosen.route is Route.MASKED_GRAPH) == asked.masked
-    assert 1 <= chosen.width <= asked.nodes
-    spent = chosen.most * visit_cost(asked.dimension, chosen.width)
-    assert 0 < spent <= scan_cost(asked)
+    pool = min(asked.nodes, -(-chosen.width * asked.nodes // in_graph))
+    spent = chosen.most * visit_cost(asked.row_bytes, pool)
+    assert chosen.most == 1 or 0 < spent <= min(codes, scan_cost(asked))
 
 
 @given(questions())

@@ -21,6 +21,7 @@ from polyvec.types import Metric
 
 Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int8]
+Doubles = npt.NDArray[np.float64]
 
 EXTRA: Final = 16
 """Columns that dot adds."""
@@ -31,9 +32,18 @@ SAMPLE: Final = 2000
 PROBES: Final = 64
 """Rows of the sample whose neighbours are compared."""
 
-FAITHFUL: Final = 0.995
-"""Share of the ten nearest of the sample that the codes must have among their 32 nearest."""
+DEPTH: Final = 16
+"""Rows that are scored in full at least; see `depth_for`."""
 
+NEAREST: Final = 12
+"""Rows nearest by codes among which the sample's ten nearest must be: fewer than `DEPTH`, because
+all rows lie closer together than those of the sample."""
+
+FAITHFUL: Final = 0.995
+"""Share of the ten nearest that must be among them."""
+
+ROUNDING: Final = 1e-12
+"""Of the greatest distance by which two may differ and be equal."""
 
 CHUNK: Final = 4096
 """Rows that are worked on at a time."""
@@ -49,9 +59,18 @@ def embed(vectors: Floats, metric: Metric, radius: float) -> Floats:
     return np.hstack([vectors, np.repeat(each[:, None], EXTRA, axis=1)])
 
 
+def depth_for(k: int) -> int:
+    """Return how many of the nearest by codes must be scored to find the `k` best."""
+    return max(k + k // 2, DEPTH)
+
+
 def encode(vectors: Floats, scale: float) -> Codes:
     """Round to int8, -127 to 127; what lies beyond is cut."""
-    rounded: Codes = np.clip(np.rint(vectors * np.float32(scale)), -127, 127).astype(np.int8)
+    steps = np.rint(vectors * np.float32(scale))
+    # Half the time of `clip`, which a single query feels.
+    np.minimum(steps, 127, out=steps)
+    np.maximum(steps, -127, out=steps)
+    rounded: Codes = steps.astype(np.int8)
     return rounded
 
 
@@ -70,22 +89,28 @@ def scale_of(sample: Floats) -> float:
     if not np.isfinite(limit) or limit < 1e-30 or limit > 1e30:
         return 0.0
     scale = 127.0 / limit
-    codes = encode(sample, scale).astype(np.float32)
-    probes = range(0, len(sample), max(1, len(sample) // PROBES))
-    shares = [_share(sample.astype(np.float64), codes, probe) for probe in probes]
+    probes = np.arange(0, len(sample), max(1, len(sample) // PROBES))
+    true = _distances(sample.astype(np.float64), probes)
+    coded = _distances(encode(sample, scale).astype(np.float64), probes)
+    shares = [_share(*pair) for pair in zip(true, coded, strict=True)]
     return scale if float(np.mean(shares)) >= FAITHFUL else 0.0
 
 
-def _share(sample: npt.NDArray[np.float64], codes: Floats, probe: int) -> float:
-    """Return the share of the ten nearest of `probe` that is among the 32 nearest by codes.
+def _distances(rows: Doubles, probes: npt.NDArray[np.intp]) -> Doubles:
+    """Return the squared distances of the probes to all rows."""
+    squares = np.einsum("ij,ij->i", rows, rows)
+    distances: Doubles = squares[probes, None] + squares - 2 * (rows[probes] @ rows.T)
+    return distances
 
-    Rows as near as the tenth count as found: which of them comes first is chance.
+
+def _share(true: Doubles, coded: Doubles) -> float:
+    """Return the share of the ten nearest that is among the `NEAREST` by codes.
+
+    Rows as near as the tenth, within rounding, count as found: which of them comes first is chance.
     """
-    true = ((sample - sample[probe]) ** 2).sum(axis=1)
-    coded = ((codes - codes[probe]) ** 2).sum(axis=1)
-    nearest = np.argsort(coded, kind="stable")[:32]
+    nearest = np.argpartition(coded, min(NEAREST, len(coded)) - 1)[:NEAREST]
     wanted = min(10, len(true))
-    tenth = np.partition(true, wanted - 1)[wanted - 1]
+    tenth = np.partition(true, wanted - 1)[wanted - 1] + ROUNDING * float(np.abs(true).max())
     return min(1.0, float((true[nearest] <= tenth).sum()) / wanted)
 
 

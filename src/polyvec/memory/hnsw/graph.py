@@ -10,16 +10,15 @@ import numpy.typing as npt
 
 from polyvec._unit_vectors import unit
 from polyvec.errors import InvalidRequestError
-from polyvec.memory.hnsw import file
+from polyvec.memory import hnsw_costs as costs
+from polyvec.memory.hnsw import codes, file
 from polyvec.memory.hnsw.kernels import Flags, Floats, Keys
 from polyvec.memory.hnsw.nodes import Nodes
+from polyvec.memory.hnsw.sifting import scan, scan_longest
 from polyvec.memory.hnsw.threads import in_parts
-from polyvec.memory.hnsw.walk import scan, scan_longest, walk
+from polyvec.memory.hnsw.walk import walk
 from polyvec.schema import HNSW
 from polyvec.types import Metric
-
-SCAN_ROWS: Final = 1
-"""Allowed rows per node of the pool below which scanning them costs less than a walk."""
 
 REBUILD_SHARE: Final = 0.2
 """Share of deleted nodes above which `worn` is true."""
@@ -60,7 +59,7 @@ class Graph(Nodes):
 
     def __len__(self) -> int:
         """Return the number of rows that are not deleted."""
-        return int(self._alive[: self._count].sum())
+        return int(np.count_nonzero(self._alive[: self._count]))
 
     @property
     def worn(self) -> bool:
@@ -121,25 +120,27 @@ class Graph(Nodes):
         """
         if k < 1 or ef_search < 1 or threads < 1:
             raise InvalidRequestError("k, ef_search and threads are at least 1")
-        allowed = self._alive[: self._count]
-        allowed = allowed.copy() if mask is None else allowed & mask
-        total = int(allowed.sum())
+        alive = self._alive[: self._count]
+        allowed = alive if mask is None else np.ascontiguousarray(mask)
+        if mask is not None and not alive.all():
+            allowed = alive & mask
+        total = int(np.count_nonzero(allowed))
         found = np.full((len(queries), k), -1, np.int64)
         numbers = np.full((len(queries), k), np.inf, np.float32)
         if total and len(queries):
             ready = unit(queries) if self.metric is Metric.COSINE else queries
-            pool = -(-max(ef_search, k) * self._count // total)
-            unsure = np.arange(len(queries))
-            walk_pays = SCAN_ROWS * pool < total
-            if walk_pays and not self._uneven:
-                self._walk(ready, allowed, pool, found, numbers, threads)
-                unsure = np.flatnonzero((found[:, min(k, total) - 1] < 0) | self._beyond(ready))
-            self._scan(ready, allowed, unsure, found, numbers)
-        scores = -numbers.astype(np.float64)
+            beyond = self._beyond(ready)
+            if not self._uneven:
+                self._walk(ready, allowed, total, ef_search, found, numbers, threads)
+            if self._uneven or beyond.any():
+                rest = np.flatnonzero(beyond | self._uneven)
+                self._scan(ready, allowed, rest, found, numbers)
+        scores = np.negative(numbers, dtype=np.float64)
         if self.metric is Metric.EUCLIDEAN:
             scores = -np.sqrt(numbers.astype(np.float64))
         elif self.metric is Metric.COSINE:
-            np.clip(scores, -1, 1, out=scores, where=found >= 0)
+            np.minimum(scores, 1, out=scores)
+            np.maximum(scores, -1, out=scores, where=found >= 0)
         return found, scores
 
     def save(self, path: Path) -> None:
@@ -163,13 +164,19 @@ class Graph(Nodes):
         self,
         queries: Floats,
         allowed: Flags,
-        pool: int,
+        total: int,
+        ef: int,
         found: Keys,
         numbers: Floats,
         threads: int,
     ) -> None:
-        k = found.shape[1]
-        depth = max(2 * k, 32) if self._whole else k
+        """Answer by walking, or by comparing all that passes where that costs less."""
+        k, count = found.shape[1], self._count
+        width = min(max(ef, k), total)
+        depth = min(codes.depth_for(k) if self._whole else k, total)
+        most = costs.most_visits(self.row_bytes, width, total, count, len(queries))
+        many = most > 0 or total > costs.MANY * count
+        listed = np.flatnonzero(() if many else allowed).astype(np.int32)
         coded = self._code_queries(queries)
 
         def answer(begin: int, end: int) -> None:
@@ -177,7 +184,8 @@ class Graph(Nodes):
             walk(
                 self._rows, self._offsets, self._vectors, self.metric is Metric.EUCLIDEAN,
                 self._bottom, self._upper, self._first, self._entry, self.levels,
-                coded[part], queries[part], allowed, pool, depth, found[part], numbers[part],
+                coded[part], queries[part], count, total == count, allowed, listed,
+                width, most, depth, min(k, total), found[part], numbers[part],
             )  # fmt: skip
 
         in_parts(answer, len(queries), threads)

@@ -76,6 +76,36 @@ class Scratch(NamedTuple):
     far: Places
 
 
+class Passing(NamedTuple):
+    """Which nodes may be found.
+
+    Parameters
+    ----------
+    owners
+        Of each node the row that it stands for, -1 for none; empty: its own number.
+    allowed
+        Of each row whether it may be found; those beyond its end may not.
+    nodes
+        How many there are.
+    every
+        Whether every node may be found; then `owners` and `allowed` are not looked at.
+    """
+
+    owners: Places
+    allowed: Flags
+    nodes: Int
+    every: bool
+
+
+@jit
+def passes(passing: Passing, node: Int) -> bool:
+    """Tell whether a node may be found."""
+    if passing.every:
+        return True
+    row = np.int64(passing.owners[node]) if passing.owners.shape[0] else np.int64(node)
+    return bool(0 <= row < passing.allowed.shape[0] and passing.allowed[row])
+
+
 @jit
 def room(rows: Rows, nodes: Int, width: Int, links: Int) -> Scratch:
     """Return room for walks among so many nodes, with pools of `width` and rows of `links`."""
@@ -152,6 +182,12 @@ def measure(space: Space, query: Rows, square: Int, nodes: Places, count: Int, f
 
 
 @jit
+def node_of(key: Any) -> Int:
+    """Return the node of a key."""
+    return np.int64((key & NODE) >> 1)
+
+
+@jit
 def place(pool: Keys, size: Int, width: Int, key: Int) -> Int:
     """Put a key into the pool, which is sorted; return where. The last may fall out."""
     low, high = NONE, size
@@ -185,6 +221,34 @@ def measured(space: Space, square: Int, node: Int, scratch: Scratch) -> Int:
 
 
 @jit
+def unseen(visited: Bits, node: Int) -> bool:
+    """Tell whether a node is met for the first time, and remember it."""
+    bit = np.uint32(1) << np.uint32(node & 31)
+    if visited[node >> 5] & bit:
+        return False
+    visited[node >> 5] |= bit
+    return True
+
+
+@jit
+def trimmed(
+    pool: Keys, size: Int, kept: Int, width: Int, node: Int, passing: Passing
+) -> tuple[Int, Int]:
+    """Let the pool end with the `width`-th node that passes, after `node` was put into it.
+
+    `kept` of the others pass. Returns how many nodes it holds, and how many of them pass.
+    """
+    if passes(passing, node):
+        kept += 1
+        if kept > width:
+            kept -= 1
+            size -= 1
+        while kept == width and not passes(passing, node_of(pool[size - 1])):
+            size -= 1
+    return size, kept
+
+
+@jit
 def beam(
     space: Space,
     square: Int,
@@ -193,6 +257,7 @@ def beam(
     layer: Int,
     entry: Int,
     width: Int,
+    passing: Passing,
     scratch: Scratch,
     most: Int,
 ) -> Int:
@@ -201,15 +266,18 @@ def beam(
     -1 when `most` distances had been computed and the pool was not finished.
 
     `entry` is a key. The pool, nearest first, is candidates and results at once: the low bit of a
-    key says that the node's links have been followed.
+    key says that the node's links have been followed. In the bottom layer it ends with the
+    `width`-th node that passes, so it is as long as that takes: `most` and a row of links at most.
     """
-    pool, visited = scratch.pool, scratch.visited
-    nodes, far = scratch.nodes, scratch.far
-    visited[:] = 0
+    pool, nodes, far = scratch.pool, scratch.nodes, scratch.far
+    masked = layer == 0 and not passing.every
+    longest = np.int64(pool.shape[0] - 1) if masked else np.int64(width)
+    scratch.visited[:] = 0
     pool[0] = entry
-    start = (entry & NODE) >> 1
-    visited[start >> 5] |= np.uint32(1) << np.uint32(start & 31)
+    start = node_of(entry)
+    unseen(scratch.visited, start)
     size, seen, cursor = ONE, ONE, NONE
+    kept = NONE if masked and not passes(passing, start) else ONE
     while cursor < size:
         key = pool[cursor]
         cursor += 1
@@ -219,27 +287,32 @@ def beam(
             size = -1
             break
         pool[cursor - 1] = key | 1
-        row = (key & NODE) >> 1
+        row = node_of(key)
         if layer > 0:
             row = first[row] + layer - 1
+        elif cursor < size:
+            fetch(links, node_of(pool[cursor]))  # which is often the next
         count = NONE
         for j in range(links.shape[1]):
             node = links[row, j]
             if node < 0:
                 break
-            bit = np.uint32(1) << np.uint32(node & 31)
-            if visited[node >> 5] & bit:
-                continue
-            visited[node >> 5] |= bit
-            nodes[count] = node
-            fetch(space.rows, node)
-            count += 1
+            if unseen(scratch.visited, node):
+                nodes[count] = node
+                fetch(space.rows, node)
+                count += 1
         seen += count
         measure(space, scratch.query, square, nodes, count, far)
         for i in range(count):
             key = np.int64(far[i]) << 32 | np.int64(nodes[i]) << 1
-            if size < width or key < pool[size - 1]:
-                at = place(pool, size, width, key)
-                size = min(size + 1, width)
-                cursor = min(cursor, at)
+            if kept >= width and key > pool[size - 1]:
+                continue
+            at = place(pool, size, longest, key)
+            cursor = min(cursor, at)
+            size += 1
+            if masked:
+                size, kept = trimmed(pool, size, kept, width, nodes[i], passing)
+            else:
+                size = min(size, width)
+                kept = size
     return int(size)

@@ -12,12 +12,12 @@ import numpy as np
 from polyvec.memory.hnsw.jit import jit
 from polyvec.memory.hnsw.kernels import (
     GROUP,
-    NODE,
     NONE,
     ONE,
     Int,
     Keys,
     Links,
+    Passing,
     Places,
     Rows,
     Scratch,
@@ -25,6 +25,7 @@ from polyvec.memory.hnsw.kernels import (
     beam,
     measure,
     measured,
+    node_of,
     place,
     prepare,
     room,
@@ -44,7 +45,7 @@ def select(
     for i in range(size):
         if count >= most:
             break
-        node = (pool[i] & NODE) >> 1
+        node = node_of(pool[i])
         if node == own:
             continue
         good = True
@@ -91,10 +92,12 @@ def find(
     most = upper.shape[1]
     scratch = room(rows, nodes, width, max(2 * most, len(batch)))
     choosing = room(rows, NONE, NONE, 2 * most)
+    every = Passing(np.empty(0, np.int32), np.empty(0, np.bool_), nodes, True)
     kept = np.empty(most, np.int32)
     others = np.empty(len(batch) + GROUP, np.int32)
     near = np.empty(len(batch) + GROUP, np.int32)
-    others[: len(batch)] = batch
+    for i in range(len(batch)):  # as a slice it would make numba compile a second's worth of errors
+        others[i] = batch[i]
     for node in range(begin, end):
         square = prepare(rows[node], scratch.query)
         measure(space, scratch.query, square, others, len(batch), near)
@@ -106,7 +109,9 @@ def find(
             links = upper if layer > 0 else bottom
             if layer <= top:
                 ef = ONE if layer > level else width
-                size = beam(space, square, links, first, layer, start, ef, scratch, nodes + 1)
+                size = beam(
+                    space, square, links, first, layer, start, ef, every, scratch, nodes + 1
+                )
                 start = scratch.pool[0] & ~1
             if layer > level:
                 continue
@@ -167,6 +172,7 @@ def link(
                 key = np.int64(scratch.far[i]) << 32 | np.int64(scratch.nodes[i]) << 1
                 place(scratch.pool, i, most, key)
             count = select(space, scratch.pool, count, wide, owner, choosing, kept)
-            scratch.nodes[:count] = kept[:count]
+            for j in range(count):
+                scratch.nodes[j] = kept[j]
         for j in range(wide):
             links[row, j] = scratch.nodes[j] if j < count else -1

@@ -115,6 +115,11 @@ class Nodes:
         return f"int8, {cpu.CHOSEN}" if self._whole else "float32"
 
     @property
+    def row_bytes(self) -> int:
+        """Bytes of what a node is compared by."""
+        return int(self._rows.strides[0])
+
+    @property
     def memory_bytes(self) -> int:
         """Bytes of the arrays beyond the float32 rows."""
         arrays = (
@@ -140,7 +145,9 @@ class Nodes:
                 self._longest = np.argsort(-self._lengths, kind="stable")
         if self.KEEPS_VECTORS:
             self._vectors[begin:end] = ready
-        self._rows[begin:end] = self._code(space)
+        for start in range(0, len(space), codes.CHUNK):  # whole, it would take twice the memory
+            part = self._code(space[start : start + codes.CHUNK])
+            self._rows[begin + start : begin + start + len(part)] = part
         if self._whole:
             self._offsets[begin:end] = codes.offsets_of(self._rows[begin:end])
         self._count = end
@@ -207,7 +214,7 @@ class Nodes:
             self._rows[node : node + 1],
             np.arange(self._count, dtype=np.int32),
             np.ones(self._count, np.bool_),
-            Walk(self.ef_construction, HOSTS, self._count + 1),
+            Walk(self.ef_construction, HOSTS, self._count + 1, 0),
         )
         nearest: list[int] = found[0, : counts[0]].tolist()
         return nearest
@@ -221,7 +228,7 @@ class Nodes:
             propose(
                 self._rows, self._offsets, self._bottom, self._upper, self._first, self._entry,
                 self.levels, coded[part], owners, allowed, min(how.width, self._count), how.most,
-                found[part], counts[part],
+                how.least, found[part], counts[part],
             )  # fmt: skip
 
         if self._count:

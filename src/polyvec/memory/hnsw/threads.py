@@ -29,6 +29,9 @@ def share(
 
 def in_parts(work: Callable[[int, int], None], count: int, threads: int) -> None:
     """Do what is numbered from 0 to `count`, shared out among at most so many threads."""
-    parts = max(1, min(threads, count))
+    parts = min(threads, count)
+    if parts <= 1:  # starting a thread takes longer than a search
+        work(0, count)
+        return
     with ThreadPoolExecutor(parts) as workers:  # it starts a thread when it is given work
         share(work, edges(0, count, parts), workers)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from polyvec.memory.hnsw.jit import jit
 from polyvec.memory.hnsw.kernels import (
-    NODE,
     NONE,
     ONE,
     Flags,
@@ -17,19 +15,23 @@ from polyvec.memory.hnsw.kernels import (
     Int,
     Keys,
     Links,
+    Passing,
     Places,
     Rows,
     Scratch,
     Space,
     beam,
+    fetch,
     measured,
-    place,
+    node_of,
+    passes,
     prepare,
     room,
 )
+from polyvec.memory.hnsw.sifting import listing, sift
 
-FIRST_ROWS: Final = 1024
-"""Rows that a scan by length takes first; each further step takes twice as many."""
+AHEAD: Final = 2
+"""Vectors between the one that is asked for and the one that is scored."""
 
 
 class Walk(NamedTuple):
@@ -38,11 +40,14 @@ class Walk(NamedTuple):
     Parameters
     ----------
     width
-        Nodes kept while searching.
+        Nodes that pass and are kept while searching.
     depth
         Nearest allowed nodes that come back, at most.
     most
-        Distances computed per query, at most; a walk that wants more gives up.
+        Distances computed per query, at most: where a walk wants more, all that passes is
+        compared. 0: there is no walk.
+    least
+        What a walk must find, else all that passes is compared.
     threads
         Queries are shared out among so many.
     """
@@ -50,7 +55,19 @@ class Walk(NamedTuple):
     width: int
     depth: int
     most: int
+    least: int
     threads: int = 1
+
+
+class Web(NamedTuple):
+    """The arrays of a graph as a walk takes them, and where it begins."""
+
+    space: Space
+    bottom: Links
+    upper: Links
+    first: Keys
+    entry: Int
+    top: Int
 
 
 @jit
@@ -67,26 +84,54 @@ def score(vectors: Floats, node: Int, query: Floats, euclidean: bool) -> np.floa
 
 
 @jit
-def nearest_nodes(
-    space: Space,
-    bottom: Links,
-    upper: Links,
-    first: Keys,
-    entry: Int,
-    top: Int,
-    query: Rows,
+def choose(
+    web: Web,
+    row: Rows,
     width: Int,
     most: Int,
+    least: Int,
+    passing: Passing,
+    listed: Places,
     scratch: Scratch,
-) -> Int:
-    """Fill the pool with the nearest nodes: algorithm 5; returns as `beam` does."""
-    square = prepare(query, scratch.query)
-    key, size = measured(space, square, entry, scratch), NONE
-    for layer in range(top, -1, -1):
-        links, ef = (upper, ONE) if layer > 0 else (bottom, width)
-        size = beam(space, square, links, first, layer, key, ef, scratch, most)
-        key = scratch.pool[0] & ~1
-    return int(size)
+    chosen: Places,
+) -> tuple[Int, Places]:
+    """Put the nearest nodes that pass into `chosen`, as many as it holds: algorithm 5.
+
+    A walk that gave up, or found less than `least`, is followed by the scan. Returns how many,
+    and what is `listed` if that was needed.
+    """
+    space, pool = web.space, scratch.pool
+    square, count = prepare(row, scratch.query), np.int64(-1)
+    if most > 0:
+        key, size = measured(space, square, web.entry, scratch), NONE
+        for layer in range(web.top, -1, -1):
+            links, ef = (web.upper, ONE) if layer > 0 else (web.bottom, width)
+            size = beam(space, square, links, web.first, layer, key, ef, passing, scratch, most)
+            key = pool[0] & ~1
+        count = np.int64(take(pool, size, passing, chosen))
+    if count < least:
+        if listed.shape[0] == 0:
+            listed = listing(passing)
+        size = sift(space, square, passing, listed, chosen.shape[0], scratch)
+        count = np.int64(take(pool, size, passing, chosen))
+    return count, listed
+
+
+@jit
+def take(pool: Keys, size: Int, passing: Passing, chosen: Places) -> Int:
+    """Put the nodes of a pool that pass into `chosen`, as many as it holds; return how many.
+
+    -1 for a pool of size -1.
+    """
+    if size < 0:
+        return -1
+    count = NONE
+    for j in range(size):
+        node = node_of(pool[j])
+        if count < chosen.shape[0] and passes(passing, node):
+            chosen[count] = node
+            count += 1
+    return int(count)
 
 
 @jit
@@ -102,50 +147,56 @@ def walk(
     top: Int,
     coded: Rows,
     queries: Floats,
+    nodes: Int,
+    every: bool,
     allowed: Flags,
+    listed: Places,
     width: Int,
+    most: Int,
     depth: Int,
+    least: Int,
     found: Keys,
     scores: Floats,
 ) -> None:
-    """Answer each query, keeping only allowed nodes of the final pool.
+    """Answer each query by the nearest nodes that pass, `depth` of them scored in float32.
 
-    The pool holds the nearest nodes of all, so the allowed ones in it are the nearest of the
-    allowed ones, as far as the pool is right. The first `depth` of them are scored in
-    float32. `found` is (q, k), -1 where the pool had fewer.
+    A walk must find `least` of them. `listed` is what to compare, empty where that is not known.
+    `found` is (q, k), -1 where fewer than k pass.
     """
-    space = Space(rows, offsets)
-    k, nodes = found.shape[1], allowed.shape[0]
-    scratch = room(rows, nodes, width, bottom.shape[1])
-    best = np.empty(k + 1, np.int64)
-    number = np.empty(1, np.float32)
-    for i in range(queries.shape[0]):
-        size = nearest_nodes(
-            space, bottom, upper, first, entry, top, coded[i], width, nodes + 1, scratch
-        )
-        count, scored = NONE, NONE
+    web = Web(Space(rows, offsets), bottom, upper, first, entry, top)
+    passing = Passing(np.empty(0, np.int32), allowed, nodes, every)
+    scratch = room_for(web, passing, width, most, depth)
+    chosen = np.empty(depth, np.int32)
+    for i in range(len(queries)):
+        size, listed = choose(web, coded[i], width, most, least, passing, listed, scratch, chosen)
+        count = NONE
+        for j in range(min(AHEAD, size)):
+            fetch(vectors, chosen[j])
         for j in range(size):
-            node = (scratch.pool[j] & NODE) >> 1
-            if not allowed[node]:
-                continue
-            if scored >= depth:
-                break
-            scored += 1
-            number[0] = score(vectors, node, queries[i], euclidean)
-            key = sortable(np.int64(number.view(np.int32)[0])) << 32 | np.int64(node)
-            if count < k or key < best[count - 1]:
-                place(best, count, k, key)
-                count = min(count + 1, k)
-        numbers = scores[i].view(np.int32)
-        for j in range(count):
-            found[i, j] = best[j] & NODE
-            numbers[j] = np.int32(sortable(best[j] >> 32))
+            if j + AHEAD < size:
+                fetch(vectors, chosen[j + AHEAD])
+            number = score(vectors, chosen[j], queries[i], euclidean)
+            count = np.int64(insert(found[i], scores[i], count, np.int64(chosen[j]), number))
 
 
 @jit
-def sortable(bits: Int) -> Int:
-    """Return an integer that is in order as the float32 of these bits is, or its bits again."""
-    return bits if bits >= 0 else np.int64(-(2**31)) - bits
+def insert(found: Keys, scores: Floats, count: Int, node: Int, number: np.float32) -> Int:
+    """Put a node into an answer of `count`, the best first, ties by node; return their number.
+
+    They come nearly sorted, so what they are to stand behind is looked for from the end.
+    """
+    at = count
+    while at > 0 and (
+        number < scores[at - 1] or (number == scores[at - 1] and node < found[at - 1])
+    ):
+        at -= 1
+    if at == found.shape[0]:
+        return count
+    count = min(count + 1, np.int64(found.shape[0]))
+    for j in range(count - 1, at, -1):
+        found[j], scores[j] = found[j - 1], scores[j - 1]
+    found[at], scores[at] = node, number
+    return count
 
 
 @jit
@@ -162,68 +213,29 @@ def propose(
     allowed: Flags,
     width: Int,
     most: Int,
+    least: Int,
     found: Keys,
     counts: Keys,
 ) -> None:
-    """Find the nearest allowed nodes of each query by their codes, and name their owners.
+    """Find the nearest nodes of each query that pass, by their codes, and name their owners.
 
-    `owners` says for each node which row of somebody else's it stands for, -1 for none;
-    `allowed` is theirs, and what lies beyond its end is not. `found` is (q, depth); `counts`
-    says how many of it are filled, -1 where the walk took more than `most` distances.
+    For `owners` and `allowed` see `Passing`. `found` is (q, depth); `counts` says how many of it
+    are filled.
     """
-    space = Space(rows, offsets)
-    scratch = room(rows, owners.shape[0], width, bottom.shape[1])
+    web = Web(Space(rows, offsets), bottom, upper, first, entry, top)
+    passing = Passing(owners, allowed, owners.shape[0], False)
+    scratch = room_for(web, passing, width, most, found.shape[1])
+    listed, chosen = np.empty(0, np.int32), np.empty(found.shape[1], np.int32)
     for i in range(coded.shape[0]):
-        size = nearest_nodes(
-            space, bottom, upper, first, entry, top, coded[i], width, most, scratch
-        )
-        count = 0
+        size, listed = choose(web, coded[i], width, most, least, passing, listed, scratch, chosen)
         for j in range(size):
-            if count >= found.shape[1]:
-                break
-            owner = owners[(scratch.pool[j] & NODE) >> 1]
-            if 0 <= owner < allowed.shape[0] and allowed[owner]:
-                found[i, count] = owner
-                count += 1
-        counts[i] = count if size >= 0 else -1
+            found[i, j] = owners[chosen[j]]
+        counts[i] = size
 
 
-def scan(
-    vectors: Floats, query: Floats, euclidean: bool, nodes: npt.NDArray[np.intp], k: int
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-    """Score the given nodes in float64; return the best k of them and numbers as `score` gives."""
-    wide = vectors[nodes].astype(np.float64)
-    exact = query.astype(np.float64)
-    if euclidean:
-        wide -= exact
-        numbers = np.einsum("ij,ij->i", wide, wide)
-    else:
-        numbers = -(wide @ exact)
-    order = np.argsort(numbers, kind="stable")[:k]
-    return nodes[order], numbers[order]
-
-
-def scan_longest(
-    vectors: Floats,
-    query: Floats,
-    nodes: npt.NDArray[np.intp],
-    lengths: npt.NDArray[np.float64],
-    k: int,
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-    """Return what `scan` does for inner products, from nodes ordered by falling length.
-
-    No row has a product above `|x| * |q|` (Cauchy and Schwarz), so the scan ends where that
-    falls below the k-th best: early, where lengths differ much.
-    """
-    reach = float(np.linalg.norm(query.astype(np.float64))) * (1 + 1e-9)
-    best, numbers = nodes[:0], np.empty(0)
-    begin, size = 0, FIRST_ROWS
-    while begin < len(nodes):
-        if len(best) == k and lengths[nodes[begin]] * reach < -numbers[-1]:
-            break
-        more, further = scan(vectors, query, False, nodes[begin : begin + size], k)
-        numbers = np.concatenate([numbers, further])
-        order = np.argsort(numbers, kind="stable")[:k]
-        best, numbers = np.concatenate([best, more])[order], numbers[order]
-        begin, size = begin + size, size * 2
-    return best, numbers
+@jit
+def room_for(web: Web, passing: Passing, width: Int, most: Int, depth: Int) -> Scratch:
+    """Return room for walks that go so far, and for the scan after one that gave up."""
+    links, nodes = web.bottom.shape[1], passing.nodes
+    pool = width if passing.every else min(nodes, most + links)
+    return room(web.space.rows, nodes, max(pool, depth), links)

@@ -1,0 +1,113 @@
+"""Searching without the links: all that passes is compared."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from polyvec.memory.hnsw.jit import jit
+from polyvec.memory.hnsw.kernels import (
+    GROUP,
+    NONE,
+    Floats,
+    Int,
+    Passing,
+    Places,
+    Scratch,
+    Space,
+    fetch,
+    measure,
+    passes,
+    place,
+)
+from polyvec.memory.hnsw_costs import MANY
+
+AHEAD: Final = 2 * GROUP
+"""Rows between the one that is asked for and the one that is compared."""
+
+FIRST_ROWS: Final = 1024
+"""Rows that a scan by length takes first; each further step takes twice as many."""
+
+
+@jit
+def listing(passing: Passing) -> Places:
+    """Return the nodes to compare, rising: those that pass, or all where many do."""
+    found, count = np.empty(passing.nodes, np.int32), NONE
+    for node in range(passing.nodes):
+        found[count] = node
+        count += np.int64(passes(passing, node))
+    if count > passing.nodes * MANY:
+        count = np.int64(passing.nodes)
+        for node in range(passing.nodes):
+            found[node] = node
+    return found[:count]
+
+
+@jit
+def sift(
+    space: Space, square: Int, passing: Passing, listed: Places, width: Int, scratch: Scratch
+) -> Int:
+    """Fill the pool with the nearest of the listed nodes that pass; all of them are compared.
+
+    Returns how many it holds, `width` at most.
+    """
+    pool, some, far = scratch.pool, scratch.nodes, scratch.far
+    total, size = listed.shape[0], NONE
+    for i in range(min(AHEAD, total)):
+        fetch(space.rows, listed[i])
+    for start in range(0, total, GROUP):
+        group = min(GROUP, total - start)
+        for i in range(group):
+            some[i] = listed[start + i]
+            if start + i + AHEAD < total:
+                fetch(space.rows, listed[start + i + AHEAD])
+        measure(space, scratch.query, square, some, group, far)
+        for i in range(group):
+            key = np.int64(far[i]) << 32 | np.int64(some[i]) << 1
+            if (size < width or key < pool[size - 1]) and passes(passing, some[i]):
+                place(pool, size, width, key)
+                size = min(size + 1, width)
+    return int(size)
+
+
+def scan(
+    vectors: Floats, query: Floats, euclidean: bool, nodes: npt.NDArray[np.intp], k: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """Score the given nodes in float64; return the best k of them and numbers as `score` gives."""
+    wide = vectors[nodes].astype(np.float64)
+    exact = query.astype(np.float64)
+    if euclidean:
+        wide -= exact
+        numbers = np.einsum("ij,ij->i", wide, wide)
+    else:
+        numbers = -(wide @ exact)
+    order = np.argsort(numbers, kind="stable")[:k]
+    return nodes[order], numbers[order]
+
+
+def scan_longest(
+    vectors: Floats,
+    query: Floats,
+    nodes: npt.NDArray[np.intp],
+    lengths: npt.NDArray[np.float64],
+    k: int,
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """Return what `scan` does for inner products, from nodes ordered by falling length.
+
+    No row has a product above `|x| * |q|` (Cauchy and Schwarz), so the scan ends where that
+    falls below the k-th best: early, where lengths differ much.
+    """
+    reach = float(np.linalg.norm(query.astype(np.float64))) * (1 + 1e-9)
+    best, numbers = nodes[:0], np.empty(0)
+    begin, size = 0, FIRST_ROWS
+    while begin < len(nodes):
+        if len(best) == k and lengths[nodes[begin]] * reach < -numbers[-1]:
+            break
+        more, further = scan(vectors, query, False, nodes[begin : begin + size], k)
+        numbers = np.concatenate([numbers, further])
+        order = np.argsort(numbers, kind="stable")[:k]
+        best, numbers = np.concatenate([best, more])[order], numbers[order]
+        begin, size = begin + size, size * 2
+    return best, numbers
