@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import subprocess
+import sys
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -391,26 +394,48 @@ PEERS: Final[tuple[type[Peer], ...]] = (
 )  # fmt: skip
 
 
-def usable(rows: Floats) -> tuple[list[type[Peer]], dict[str, str]]:
-    """Return the peers that answer on a few rows, and of the others the reason."""
+def usable() -> tuple[list[type[Peer]], dict[str, str]]:
+    """Return the peers that answer on a few rows, and of the others the reason.
+
+    Each is tried in a process of its own: SVS ends that of its caller where LVQ does not run.
+    """
     good: list[type[Peer]] = []
     bad: dict[str, str] = {}
-    few = rows[:600].copy()
     for peer in PEERS:
-        try:
-            peer.version()
-            tried = _wrapped(peer, few) if peer.kept_as else _built(peer, few)
-            found = tried.search(few[:20], 1, tried.efforts(1)[-1])
-            if (found[:, 0] == np.arange(20)).mean() < 0.9:
-                bad[peer.name] = "does not find the rows themselves"
-                continue
-        except PackageNotFoundError:
-            bad[peer.name] = f"{peer.package} is not installed"
-        except Exception as exc:  # noqa: BLE001 - whatever a peer fails by is the reason told
-            bad[peer.name] = f"{type(exc).__name__}: {str(exc).strip()[:160]}"
+        asked = f"import hnsw_peers; print(hnsw_peers.trouble({peer.name!r}) or '')"
+        tried = subprocess.run(
+            [sys.executable, "-c", asked],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        said = [*tried.stderr.split("\n"), *tried.stdout.split("\n")]
+        if tried.returncode:
+            bad[peer.name] = next((line for line in reversed(said) if line.strip()), "it crashed")
+        elif reason := said[-2]:
+            bad[peer.name] = reason
         else:
             good.append(peer)
     return good, bad
+
+
+def trouble(name: str) -> str | None:
+    """Return why a peer cannot be measured here, None if it can."""
+    (peer,) = (one for one in PEERS if one.name == name)
+    few = np.random.default_rng(0).normal(size=(600, 64)).astype(np.float32)
+    few /= np.linalg.norm(few, axis=1, keepdims=True)
+    try:
+        peer.version()
+        tried = _wrapped(peer, few) if peer.kept_as else _built(peer, few)
+        found = tried.search(few[:20], 1, tried.efforts(1)[-1])
+    except PackageNotFoundError:
+        return f"{peer.package} is not installed"
+    except Exception as exc:  # noqa: BLE001 - whatever a peer fails by is the reason told
+        return f"{type(exc).__name__}: {str(exc).strip()[:160]}"
+    right = (found[:, 0] == np.arange(20)).mean() >= 0.9
+    return None if right else "does not find the rows themselves"
 
 
 def _built(peer: type[Peer], rows: Floats) -> Peer:
