@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import sqlite3
 import threading
@@ -12,14 +13,16 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
-from tests.migrate.faulty import faulty
+from tests.migrate.faulty import Faulty, faulty
 from tests.migrate.records import everything
 
 from polyvec import (
     Collection,
     F,
+    MigrationError,
     NotSupportedError,
     RecordBatch,
+    RejectedError,
     UnavailableError,
     VectorStore,
 )
@@ -378,3 +381,81 @@ def test_the_log_keeps_nothing_when_nothing_is_copied(
         dual.collection("docs").update(["r3"], set={"x": 3})
         assert [event.id for event in dual.mirror.log.touched("docs", 10**9)] == ["r3"]
     assert everything(target.collection("docs")) == everything(source.collection("docs"))
+
+
+def refusing(names: set[str]) -> tuple[VectorStore, Faulty]:
+    """Return a store that refuses every batch with a record of these texts."""
+    target, adapter = faulty()
+
+    def refuse(batch: RecordBatch) -> None:
+        if names & set(batch.texts or ()):
+            raise RejectedError("too odd")
+
+    adapter.before_upsert = refuse
+    return target, adapter
+
+
+def test_what_the_catch_up_cannot_bring_over_is_a_dead_letter(
+    source: VectorStore, tmp_path: Path
+) -> None:
+    """While it copies, a writer makes records of which the target refuses two."""
+    target, adapter = refusing({"odd"})
+    fill(source, 10)
+    log, journal = tmp_path / "touched.sqlite", tmp_path / "j"
+    refuse = adapter.before_upsert
+    raced: list[bool] = []
+
+    def race(batch: RecordBatch) -> None:
+        if not raced and "r4" in batch.ids and len(batch) == 10:
+            raced.append(True)
+            vectors = [[1.0] * DIMENSION] * 4
+            texts = ["odd", "fine", "odd", "fine"]
+            dual.collection("docs").upsert(
+                ids=["r4", "r5", "new", "other"], vectors=vectors, texts=texts
+            )
+        refuse(batch)
+
+    adapter.before_upsert = race
+    with DualWriteStore(source, target, log=log, collections=["docs"]) as dual:
+        with pytest.raises(MigrationError, match="1 may be left out: too odd; see the dead"):
+            migrate(source, target, "docs", touched=log, journal=journal, workers=1, max_errors=1)
+        assert raced
+        assert letters(journal) == {("", "r4"), ("", "new")}
+        report = migrate(
+            source, target, "docs", touched=log, journal=journal, max_errors=2, resume=True
+        )
+        assert report.left_out == 2
+        assert report.verification is not None
+        assert not any(report.verification.counts.values()), report.verification
+        found, wanted = (everything(store.collection("docs")) for store in (target, source))
+        assert ("", "r4") not in found, "an older state would be left"
+        assert found == {
+            key: one for key, one in wanted.items() if key not in {("", "r4"), ("", "new")}
+        }
+        assert letters(journal) == {("", "r4"), ("", "new")}
+
+
+def test_a_dead_letter_that_a_writer_mends_is_none(source: VectorStore, tmp_path: Path) -> None:
+    target, _ = refusing({"odd"})
+    fill(source, 10)
+    log, journal = tmp_path / "touched.sqlite", tmp_path / "j"
+    docs = source.collection("docs")
+    docs.upsert(ids=["r4"], vectors=[[1.0] * DIMENSION], texts=["odd"])
+    docs.upsert(ids=["r5"], vectors=[[1.0] * DIMENSION], texts=["odd"])
+    with DualWriteStore(source, target, log=log, collections=["docs"]) as dual:
+        report = migrate(source, target, "docs", touched=log, journal=journal, max_errors=2)
+        assert report.left_out == 2
+        dual.collection("docs").upsert(ids=["r4"], vectors=[[1.0] * DIMENSION], texts=["mended"])
+        dual.replay()
+        found = verify(source, target, journal=journal, touched=log)
+        assert found.left_out == 1
+        assert not any(found.counts.values()), found
+        dual.collection("docs").delete(["r5"])
+        dual.replay()
+        assert verify(source, target, journal=journal, touched=log).ok
+
+
+def letters(journal: Path) -> set[tuple[str, str]]:
+    pq: Any = importlib.import_module("pyarrow.parquet")
+    table = pq.read_table(journal / "dead-letters.parquet")
+    return {(row["namespace"], row["id"]) for row in table.to_pylist()}

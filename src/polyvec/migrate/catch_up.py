@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from polyvec.errors import NotSupportedError
+from polyvec.errors import MigrationError, NotSupportedError
 from polyvec.migrate.content import differences
 from polyvec.migrate.syncing import WHOLE, batch_of, matching, read_again, sync_records
 from polyvec.migrate.transforms import apply
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     from polyvec.collection import Collection
     from polyvec.migrate.content import Difference
+    from polyvec.migrate.dead_letters import DeadLetter
     from polyvec.migrate.plan import Plan
     from polyvec.migrate.touched import TouchedLog
     from polyvec.migrate.watch import Watch
+    from polyvec.migrate.writing import Writer
     from polyvec.records import RecordBatch
 
     Remake = Callable[[RecordBatch], tuple[RecordBatch, dict[int, str]]]
@@ -40,6 +42,16 @@ class CatchUp:
         Told of the progress.
     remake
         Gives a batch new vectors, or None.
+    writer
+        Writes to the target.
+    settle_dead
+        Told of the source's namespace, the ids that were brought over, and the dead letters among
+        them; raises when there are too many.
+
+    Attributes
+    ----------
+    unwritten
+        Dead letters that were too many.
     """
 
     def __init__(
@@ -49,7 +61,9 @@ class CatchUp:
         origin: Collection[Any],
         goal: Collection[Any],
         watch: Watch,
-        remake: Remake | None = None,
+        remake: Remake | None,
+        writer: Writer,
+        settle_dead: Callable[[str, Sequence[str], list[DeadLetter]], None],
     ) -> None:
         self._plan = plan
         self._log = log
@@ -57,6 +71,9 @@ class CatchUp:
         self._goal = goal
         self._watch = watch
         self._remake = remake
+        self._writer = writer
+        self._settle_dead = settle_dead
+        self.unwritten: list[DeadLetter] = []
 
     def run(self) -> int:
         """Apply every event up to now; return how many.
@@ -96,8 +113,23 @@ class CatchUp:
         return True
 
     def _sync(self, namespace: str, ids: list[str]) -> None:
-        transforms = self._plan.transforms
-        sync_records(self._origin, self._goal, namespace, ids, transforms, self._remake)
+        dead = sync_records(
+            self._origin,
+            self._goal,
+            namespace,
+            ids,
+            self._plan.transforms,
+            self._remake,
+            self._write,
+        )
+        try:
+            self._settle_dead(namespace, ids, dead)
+        except MigrationError:
+            self.unwritten += dead
+            raise
+
+    def _write(self, goal: Collection[Any], batch: RecordBatch) -> dict[int, str]:
+        return self._writer.write(goal, batch).refused
 
     def settle(self, found: Sequence[Difference], tolerance: float) -> list[Difference]:
         """Return those differences that a verification saw which were no write under way.

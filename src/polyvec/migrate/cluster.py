@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from polyvec.errors import MigrationError, MissingDependencyError
+from polyvec.errors import MissingDependencyError
+from polyvec.migrate.engine import too_many
 from polyvec.migrate.journal import Task
 from polyvec.migrate.steps import Order, Step, check_portable, copy_step
 
@@ -136,11 +137,7 @@ class ClusterEngine:
             dead += len(step.dead)
             if dead > self._settings.max_errors:
                 self.unwritten = step.dead
-                raise MigrationError(
-                    f"{dead} records cannot be stored, {self._settings.max_errors} may be left "
-                    f"out: {step.dead[0].reason}; see the dead letters, then mend the source or "
-                    "raise max_errors, and resume"
-                )
+                raise too_many(dead, self._settings.max_errors, step.dead)
             self._journal.checkpoint(
                 task,
                 step.cursor,

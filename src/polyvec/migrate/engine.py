@@ -289,11 +289,15 @@ class Engine:
             if self._dead <= self._settings.max_errors:
                 return
             self.unwritten += dead
-        raise MigrationError(
-            f"{self._dead} records cannot be stored, {self._settings.max_errors} may be left out: "
-            f"{dead[0].reason}; see the dead letters, then mend the source or raise max_errors, "
-            "and resume"
-        )
+        raise too_many(self._dead, self._settings.max_errors, dead)
+
+
+def too_many(count: int, most: int, dead: list[DeadLetter]) -> MigrationError:
+    """Return the error of a run with more dead letters than `max_errors`."""
+    return MigrationError(
+        f"{count} records cannot be stored, {most} may be left out: {dead[0].reason}; see the dead "
+        "letters, then mend the source or raise max_errors, and resume"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ PLAN_NAME: Final = "plan.json"
 DEAD_LETTERS_NAME: Final = "dead-letters.parquet"
 VERIFY_NAME: Final = "verify.json"
 
+AFTER_THE_COPY: Final = -1
+"""In place of a range: dead letters of the catch-up."""
+
 SCHEMA: Final = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE ranges (
@@ -234,27 +237,41 @@ class Journal:
         dead: Sequence[DeadLetter],
     ) -> None:
         """Record one batch that the target has acknowledged, with what was left out of it."""
-        rows = [
-            (
-                task.number,
-                letter.namespace,
-                letter.id,
-                letter.reason,
-                letter.text,
-                letter.metadata,
-                letter.vector,
-            )
-            for letter in dead
-        ]
         with self._guard:
             self._base.execute("BEGIN IMMEDIATE")
-            self._base.executemany("INSERT OR REPLACE INTO dead VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            self._insert_dead(task.number, dead)
             self._base.execute(
                 "UPDATE ranges SET cursor = ?, read = read + ?, written = written + ?, "
                 "bare = bare + ? WHERE number = ?",
                 (cursor, read, written, bare, task.number),
             )
             self._base.execute("COMMIT")
+
+    def brought_over(
+        self, namespace: str, ids: Sequence[str], dead: Sequence[DeadLetter], most: int
+    ) -> int:
+        """Record what became of records after the copy; return how many dead letters there are.
+
+        Where that is more than `most`, nothing is recorded.
+        """
+        with self._guard:
+            self._base.execute("BEGIN IMMEDIATE")
+            self._base.executemany(
+                "DELETE FROM dead WHERE namespace = ? AND id = ?", [(namespace, one) for one in ids]
+            )
+            self._insert_dead(AFTER_THE_COPY, dead)
+            (count,) = self._base.execute("SELECT COUNT(*) FROM dead").fetchone()
+            self._base.execute("COMMIT" if count <= most else "ROLLBACK")
+        return int(count)
+
+    def _insert_dead(self, number: int, dead: Sequence[DeadLetter]) -> None:
+        self._base.executemany(
+            "INSERT OR REPLACE INTO dead VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (number, one.namespace, one.id, one.reason, one.text, one.metadata, one.vector)
+                for one in dead
+            ],
+        )
 
     def finish(self, task: Task) -> None:
         """Record that a range is done; it will not be read again."""

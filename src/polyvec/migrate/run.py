@@ -12,7 +12,7 @@ from polyvec.errors import MigrationError
 from polyvec.migrate.catch_up import CatchUp
 from polyvec.migrate.cluster import ClusterEngine, ray_engine
 from polyvec.migrate.dead_letters import write_dead_letters
-from polyvec.migrate.engine import Engine, Reader, Settings, records_per_batch
+from polyvec.migrate.engine import Engine, Reader, Settings, records_per_batch, too_many
 from polyvec.migrate.fidelity import faults
 from polyvec.migrate.journal import DEAD_LETTERS_NAME, VERIFY_NAME, Journal
 from polyvec.migrate.reembed import Reembedder, load
@@ -20,10 +20,14 @@ from polyvec.migrate.results import MigrationReport, VerifyReport
 from polyvec.migrate.syncing import SEEN_WITHIN_S, batch_of, strongest
 from polyvec.migrate.transforms import Transforms, apply
 from polyvec.migrate.verify import Verification
+from polyvec.migrate.writing import BatchSize, Writer
 from polyvec.snapshot.files import replacing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from polyvec.collection import Collection
+    from polyvec.migrate.dead_letters import DeadLetter
     from polyvec.migrate.plan import Plan
     from polyvec.migrate.reembed import Embed
     from polyvec.migrate.sides import Side
@@ -128,11 +132,18 @@ class Run:
             engine.run()
         finally:
             engine.close()
-            letters = [*self._journal.dead_letters(), *engine.unwritten]
-            write_dead_letters(self._journal.directory / DEAD_LETTERS_NAME, letters)
+            self._write_dead_letters(engine.unwritten)
         self._journal.remember("copied", "yes")
         if self._touched is not None:
-            self._catch_up(goal, self._touched).run()
+            catch_up = self._catch_up(goal, self._touched)
+            try:
+                catch_up.run()
+            finally:
+                self._write_dead_letters(catch_up.unwritten)
+
+    def _write_dead_letters(self, unwritten: list[DeadLetter]) -> None:
+        letters = [*self._journal.dead_letters(), *unwritten]
+        write_dead_letters(self._journal.directory / DEAD_LETTERS_NAME, letters)
 
     def _engine(self, goal: Collection[Any]) -> Engine | ClusterEngine:
         plan, journal, settings, watch = self._plan, self._journal, self._settings, self._watch
@@ -154,14 +165,37 @@ class Run:
         )
 
     def _catch_up(self, goal: Collection[Any], touched: TouchedLog) -> CatchUp:
-        return CatchUp(self._plan, touched, self._origin, goal, self._watch, self._remake)
+        settings = self._settings
+        size = BatchSize(records_per_batch(self._plan, settings.batch_size))
+        writer = Writer(size, self._watch, settings.patience_s)
+        return CatchUp(
+            self._plan,
+            touched,
+            self._origin,
+            goal,
+            self._watch,
+            self._remake,
+            writer,
+            self._settle_dead,
+        )
+
+    def _settle_dead(self, namespace: str, ids: Sequence[str], dead: list[DeadLetter]) -> None:
+        """Record dead letters of the catch-up, and that others are none any more."""
+        for letter in dead:
+            self._watch.event(
+                "dead_letter", namespace=letter.namespace, id=letter.id, reason=letter.reason
+            )
+        most = self._settings.max_errors
+        count = self._journal.brought_over(namespace, ids, dead, most)
+        if dead and count > most:
+            raise too_many(count, most, dead)
 
     def verify(self, mode: str, queries: int, seed: int | None = None) -> VerifyReport:
         """Compare the stores, keep the report in the journal, and return it."""
         seed = secrets.randbits(32) if seed is None else seed
         plan = self._plan
         goal = self._target.store.collection(plan.target.collection)
-        left_out = {(letter.namespace, letter.id) for letter in self._journal.dead_letters()}
+        left_out = self._left_out(goal)
         found = Verification(
             plan,
             self._journal.tasks(),
@@ -184,6 +218,23 @@ class Run:
             temporary.write_text(text + "\n", encoding="utf-8")
         self._watch.event("verified", ok=found.ok, **found.counts)
         return found
+
+    def _left_out(self, goal: Collection[Any]) -> set[tuple[str, str]]:
+        """Return namespace and id of the dead letters that no writer has mended or deleted since.
+
+        In a merge the target may have had a record of that id before.
+        """
+        places: dict[str, list[str]] = {}
+        for letter in self._journal.dead_letters():
+            places.setdefault(letter.namespace, []).append(letter.id)
+        left: set[tuple[str, str]] = set()
+        for name, ids in places.items():
+            there = goal.namespace(self._plan.transforms.target_of(name))
+            lost = {record.id for record in self._origin.namespace(name).get(ids, include=())}
+            if not self._plan.spec.merge:
+                lost -= {record.id for record in there.get(ids, include=())}
+            left |= {(name, one) for one in lost}
+        return left
 
     def _check_target(self, goal: Collection[Any], *, fresh: bool) -> None:
         """Refuse a target that was filled since the plan, or emptied since the last run."""

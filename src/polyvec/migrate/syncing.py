@@ -8,6 +8,7 @@ import numpy as np
 
 from polyvec.capabilities import Consistency
 from polyvec.evaluate import compile_predicate
+from polyvec.migrate.dead_letters import DeadLetter
 from polyvec.migrate.transforms import Transforms, apply
 from polyvec.records import RecordBatch
 
@@ -84,27 +85,52 @@ def sync_records(
     ids: Sequence[str],
     transforms: Transforms = NO_TRANSFORMS,
     remake: Callable[[RecordBatch], tuple[RecordBatch, dict[int, str]]] | None = None,
-) -> None:
+    write: Callable[[Collection[Any], RecordBatch], dict[int, str]] | None = None,
+) -> list[DeadLetter]:
     """Read records again from the source; write those that are there, delete the others.
 
-    The caller holds the log's lock, so that nobody else does the same crosswise.
+    The caller holds the log's lock, so that nobody else does the same crosswise. What cannot be
+    stored is deleted too, so that no older state of it is left.
+
+    Parameters
+    ----------
+    origin, goal
+        The two collections.
+    namespace
+        In the source.
+    ids
+        Of the records.
+    transforms, remake
+        How a record changes on the way.
+    write
+        Writes a batch and returns by row what the target refuses, with the reason. Without it
+        one refused record is an error, and nothing is written.
+
+    Returns
+    -------
+    list of DeadLetter
+        Records that cannot be stored.
     """
     wanted = list(dict.fromkeys(ids))
     space = goal.namespace(transforms.target_of(namespace))
     found = matching(read_again(origin.namespace(namespace), wanted), transforms.filter)
-    clashes: dict[int, str] = {}
+    refused: dict[int, str] = {}
+    read = batch_of(found, origin.dimension)
     if found:
-        batch, clashes = apply(transforms, batch_of(found, origin.dimension))
+        batch, refused = apply(transforms, read)
         if remake is not None:
             batch, more = remake(batch)
-            clashes = {**clashes, **more}
-        rows = [row for row in range(len(batch)) if row not in clashes]
-        if rows:
+            refused = {**refused, **more}
+        rows = [row for row in range(len(batch)) if row not in refused]
+        if rows and write is None:
             space.upsert(batch.take(rows))
-    there = {record.id for row, record in enumerate(found) if row not in clashes}
+        elif rows and write is not None:
+            refused.update((rows[at], why) for at, why in write(space, batch.take(rows)).items())
+    there = {record.id for row, record in enumerate(found) if row not in refused}
     gone = [name for name in wanted if name not in there]
     if gone:
         space.delete(gone)
+    return [DeadLetter.of(namespace, read, row, why) for row, why in sorted(refused.items())]
 
 
 def sync_events(
