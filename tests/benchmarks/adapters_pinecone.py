@@ -88,7 +88,7 @@ def cases() -> Iterator[Case]:
     gateway = Gateway()
     where: Any = {"$and": [{"_polyvec_terms": {"$eq": "?category:s"}}, {"category": {"$eq": "c7"}}]}
     names = ("bench-ours", "bench-raw")
-    terms = Terms(where, names=names, scans=5, calls=5, filtered_calls=5)
+    terms = Terms(where, names=names, scans=5, calls=5, filtered_calls=5, pause_s=6.0)
     try:
         with polyvec.connect(gateway.url) as store:
             yield from Pair(store, lambda name: ByHand(gateway.base, name), terms).cases(made())

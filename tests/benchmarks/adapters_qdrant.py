@@ -136,7 +136,5 @@ def cases() -> Iterator[Case]:
     c7 = models.FieldCondition(key="_polyvec_terms", match=models.MatchValue(value="=category:sc7"))
     with polyvec.connect(server("qdrant").url) as store:
         store.ping()
-        terms = Terms(
-            c7, (F("category") == "c7", c7), large=10, scans=10, calls=1, filtered_calls=1
-        )
+        terms = Terms(c7, (F("category") == "c7", c7), large=5, scans=3, calls=1, filtered_calls=1)
         yield from Pair(store, lambda name: ByHand(store.client, name), terms).cases(made())

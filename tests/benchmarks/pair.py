@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -36,6 +37,9 @@ class Terms:
         Rounds of what takes seconds a time; None for as many as were asked for.
     calls, filtered_calls
         Searches in one round.
+    pause_s
+        Seconds before the searches, in which a client lets go of the connections that writes side
+        by side have opened: httpcore looks at each of them for every request.
     """
 
     where: Any
@@ -46,6 +50,7 @@ class Terms:
     scans: int | None = None
     calls: int = 10
     filtered_calls: int = 10
+    pause_s: float = 0.0
 
 
 class Pair:
@@ -148,6 +153,7 @@ class Pair:
             )
 
     def _searches(self, data: Data) -> Iterator[Case]:
+        time.sleep(self._terms.pause_s)
         queries = iter(data.vectors[at % RECORDS] for at in count())
         yield Case(
             "query, top 10 of 10,000",
