@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from polyvec.memory.hnsw_kernel import wanted
 from polyvec.memory.store import MemoryAdapter
 
 if TYPE_CHECKING:
@@ -12,7 +13,14 @@ if TYPE_CHECKING:
 
 
 def open_store(config: MemoryConfig) -> Adapter:
-    """Return the adapter; no I/O, the first primitive opens the directory."""
+    """Return the adapter; no I/O, the first primitive opens the directory.
+
+    Raises
+    ------
+    ConfigError
+        The environment asks for a kernel of the graph index that there is none of.
+    """
+    wanted()
     always = config.hnsw == "always"
     if config.dir is None:
         return MemoryAdapter(always=always)

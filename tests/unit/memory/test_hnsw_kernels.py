@@ -14,6 +14,9 @@ import numpy as np
 import pytest
 from tests.unit.memory.graph_data import clustered, forced
 
+import polyvec
+from polyvec.errors import ConfigError
+from polyvec.memory import hnsw_kernel
 from polyvec.memory.hnsw import Graph, cpu
 from polyvec.schema import HNSW
 from polyvec.types import Metric
@@ -46,9 +49,11 @@ print(cpu.CHOSEN, digest.hexdigest())
 
 
 def run(script: str, kernel: str | None, **more: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != cpu.VARIABLE}
+    environment = {
+        name: value for name, value in os.environ.items() if name != hnsw_kernel.VARIABLE
+    }
     if kernel is not None:
-        environment[cpu.VARIABLE] = kernel
+        environment[hnsw_kernel.VARIABLE] = kernel
     return subprocess.run(
         [sys.executable, "-c", script],
         env={**environment, **more},
@@ -61,7 +66,7 @@ def run(script: str, kernel: str | None, **more: str) -> subprocess.CompletedPro
 
 @pytest.mark.skipif(not cpu.has_vnni(), reason="this processor lacks AVX-512 VNNI")
 def test_kernels_give_the_same_graphs_and_answers() -> None:
-    results = {kernel: run(GRAPHS, kernel) for kernel in (cpu.VNNI, cpu.PORTABLE)}
+    results = {kernel: run(GRAPHS, kernel) for kernel in (hnsw_kernel.VNNI, hnsw_kernel.PORTABLE)}
     for kernel, result in results.items():
         assert result.stdout.split()[:1] == [kernel], result.stderr
     assert len({result.stdout.split()[1] for result in results.values()}) == 1
@@ -69,7 +74,7 @@ def test_kernels_give_the_same_graphs_and_answers() -> None:
 
 def test_the_faster_kernel_is_the_default() -> None:
     result = run("from polyvec.memory.hnsw import cpu; print(cpu.CHOSEN)", None)
-    assert result.stdout.strip() == (cpu.VNNI if cpu.has_vnni() else cpu.PORTABLE)
+    assert result.stdout.strip() == (hnsw_kernel.VNNI if cpu.has_vnni() else hnsw_kernel.PORTABLE)
 
 
 @pytest.mark.parametrize(
@@ -114,3 +119,9 @@ def test_rows_that_come_in_order_lose_no_recall() -> None:
         shares.append(sum(len(set(one) & set(two)) for one, two in pairs) / 2000)
     assert min(shares) >= 0.97
     assert abs(shares[0] - shares[1]) <= 0.01
+
+
+def test_a_store_refuses_a_kernel_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(hnsw_kernel.VARIABLE, "avx9")
+    with pytest.raises(ConfigError, match="POLYVEC_HNSW_KERNEL='avx9': expected 'portable'"):
+        polyvec.connect("memory://")

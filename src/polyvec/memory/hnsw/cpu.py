@@ -13,12 +13,8 @@ import os
 from typing import Any, Final, cast
 
 from polyvec.errors import ConfigError
+from polyvec.memory.hnsw_kernel import PORTABLE, VARIABLE, VNNI, wanted
 
-VARIABLE: Final = "POLYVEC_HNSW_KERNEL"
-"""The environment variable that forces one of them."""
-
-PORTABLE: Final = "portable"
-VNNI: Final = "vnni"
 NEEDED: Final = ("avx512vnni", "avx512bw", "avx512f")
 """Features of a processor by LLVM's names that `vnni` needs; `bw` masks single bytes."""
 
@@ -39,17 +35,13 @@ def choose() -> str:
     ConfigError
         The variable names none, or one that this processor lacks.
     """
-    wanted = os.environ.get(VARIABLE, "")
-    if wanted not in ("", PORTABLE, VNNI):
-        raise ConfigError(
-            f"{VARIABLE}={wanted!r}: expected {PORTABLE!r}, {VNNI!r}, or nothing for the faster one"
-        )
-    if wanted == PORTABLE:
+    asked = wanted()
+    if asked == PORTABLE:
         return PORTABLE
     # Uncompiled code has no instructions of its own.
     if os.environ.get("NUMBA_DISABLE_JIT", "0") == "0" and has_vnni():
         return VNNI
-    if wanted == VNNI:
+    if asked == VNNI:
         raise ConfigError(
             f"{VARIABLE}={VNNI!r}: this processor lacks {', '.join(NEEDED)}, or numba does not "
             f"compile; set it to {PORTABLE!r}, or leave it out"

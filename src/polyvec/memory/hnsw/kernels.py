@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from polyvec.memory import hnsw_kernel
 from polyvec.memory.hnsw import cpu
 from polyvec.memory.hnsw.intrinsics import COMPILED, LINE, dot_four, prefetch
 from polyvec.memory.hnsw.jit import jit
@@ -26,7 +27,7 @@ Bits = npt.NDArray[np.uint32]
 Flags = npt.NDArray[np.bool_]
 Int: TypeAlias = int | np.signedinteger[Any]
 
-VNNI: Final = cpu.CHOSEN == cpu.VNNI
+VNNI: Final = cpu.CHOSEN == hnsw_kernel.VNNI
 """A constant for the compiler, as is the size of a number: it leaves out what cannot happen."""
 
 GROUP: Final = 4
