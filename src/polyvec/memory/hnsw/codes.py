@@ -66,7 +66,8 @@ def depth_for(k: int) -> int:
 
 def encode(vectors: Floats, scale: float) -> Codes:
     """Round to int8, -127 to 127; what lies beyond is cut."""
-    steps = np.rint(vectors * np.float32(scale))
+    steps = vectors * np.float32(scale)
+    np.rint(steps, out=steps)
     # Half the time of `clip`, which a single query feels.
     np.minimum(steps, 127, out=steps)
     np.maximum(steps, -127, out=steps)

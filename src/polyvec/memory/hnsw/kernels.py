@@ -222,13 +222,40 @@ def measured(space: Space, square: Int, node: Int, scratch: Scratch) -> Int:
 
 
 @jit
-def unseen(visited: Bits, node: Int) -> bool:
-    """Tell whether a node is met for the first time, and remember it."""
-    bit = np.uint32(1) << np.uint32(node & 31)
-    if visited[node >> 5] & bit:
-        return False
-    visited[node >> 5] |= bit
-    return True
+def mark(visited: Bits, node: Int) -> None:
+    """Remember that a node was met."""
+    visited[node >> 5] |= np.uint32(1) << np.uint32(node & 31)
+
+
+@jit
+def greedy(
+    space: Space, square: Int, links: Links, first: Keys, layer: Int, key: Int, scratch: Scratch
+) -> Int:
+    """Go from a node to the nearest one of an upper layer, as keys: algorithm 2 with ef = 1."""
+    nodes, far = scratch.nodes, scratch.far
+    moved = True
+    while moved:
+        moved = False
+        row, count = first[node_of(key)] + layer - 1, NONE
+        while count < links.shape[1] and links[row, count] >= 0:
+            node = np.int64(links[row, count])
+            nodes[count] = node
+            fetch(space.rows, node)
+            count += 1
+        measure(space, scratch.query, square, nodes, count, far)
+        for i in range(count):
+            found = np.int64(far[i]) << 32 | np.int64(nodes[i]) << 1
+            if found < key:
+                key, moved = found, True
+    return key
+
+
+@jit
+def following(pool: Keys, cursor: Int, size: Int) -> Int:
+    """Return the place of the next key whose links were not followed, `size` without one."""
+    while cursor < size and pool[cursor] & 1:
+        cursor += 1
+    return cursor
 
 
 @jit
@@ -250,7 +277,7 @@ def trimmed(
 
 
 @jit
-def beam(
+def beam(  # noqa: PLR0912 - as routines its parts make a build 7 to 10 % slower
     space: Space,
     square: Int,
     links: Links,
@@ -264,31 +291,26 @@ def beam(
 ) -> Int:
     """Search one layer: algorithm 2 with ef = `width`. Returns how many nodes the pool holds.
 
-    -1 when `most` distances had been computed and the pool was not finished.
+    -1 when `most` distances had been computed and it was not finished. `entry` is a key.
 
-    `entry` is a key. The pool, nearest first, is candidates and results at once: the low bit of a
-    key says that the node's links have been followed. In the bottom layer it ends with the
-    `width`-th node that passes, so it is as long as that takes: `most` and a row of links at most.
+    The pool, nearest first, is candidates and results at once: the low bit of a key says that the
+    node's links have been followed. In the bottom layer it ends with the `width`-th node that
+    passes, so it is as long as that takes: `most` and a row of links at most.
     """
-    pool, nodes, far = scratch.pool, scratch.nodes, scratch.far
+    pool, nodes, far, visited = scratch.pool, scratch.nodes, scratch.far, scratch.visited
     masked = layer == 0 and not passing.every
     longest = np.int64(pool.shape[0] - 1) if masked else np.int64(width)
-    scratch.visited[:] = 0
+    visited[:] = 0
     pool[0] = entry
-    start = node_of(entry)
-    unseen(scratch.visited, start)
+    mark(visited, node_of(entry))
     size, seen, cursor = ONE, ONE, NONE
-    kept = NONE if masked and not passes(passing, start) else ONE
+    kept = NONE if masked and not passes(passing, node_of(entry)) else ONE
     while cursor < size:
-        key = pool[cursor]
-        cursor += 1
-        if key & 1:
-            continue
         if seen >= most:
-            size = -1
-            break
-        pool[cursor - 1] = key | 1
-        row = node_of(key)
+            return -1
+        row = node_of(pool[cursor])
+        pool[cursor] |= 1
+        cursor = np.int64(following(pool, cursor, size))
         if layer > 0:
             row = first[row] + layer - 1
         elif cursor < size:
@@ -298,10 +320,12 @@ def beam(
             node = links[row, j]
             if node < 0:
                 break
-            if unseen(scratch.visited, node):
-                nodes[count] = node
-                fetch(space.rows, node)
-                count += 1
+            nodes[count] = node
+            bit = np.uint32(1) << np.uint32(node & 31)
+            count += NONE if visited[node >> 5] & bit else ONE  # no branch: it is not foretold
+        for i in range(count):
+            mark(visited, nodes[i])
+            fetch(space.rows, nodes[i])
         seen += count
         measure(space, scratch.query, square, nodes, count, far)
         for i in range(count):
@@ -309,11 +333,15 @@ def beam(
             if kept >= width and key > pool[size - 1]:
                 continue
             at = place(pool, size, longest, key)
-            cursor = min(cursor, at)
+            if at <= cursor:
+                cursor = at
+                if layer == 0:
+                    fetch(links, nodes[i])
             size += 1
             if masked:
                 size, kept = trimmed(pool, size, kept, width, nodes[i], passing)
             else:
                 size = min(size, width)
                 kept = size
+        cursor = np.int64(following(pool, cursor, size))
     return int(size)

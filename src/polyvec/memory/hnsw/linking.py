@@ -13,7 +13,6 @@ from polyvec.memory.hnsw.jit import jit
 from polyvec.memory.hnsw.kernels import (
     GROUP,
     NONE,
-    ONE,
     Int,
     Keys,
     Links,
@@ -23,6 +22,7 @@ from polyvec.memory.hnsw.kernels import (
     Scratch,
     Space,
     beam,
+    greedy,
     measure,
     measured,
     node_of,
@@ -104,17 +104,16 @@ def find(
         level = levels[node]
         top = levels[entry] if entry >= 0 else np.int64(-1)
         start = measured(space, square, max(entry, NONE), scratch)
-        for layer in range(max(level, top), -1, -1):
+        for layer in range(top, level, -1):
+            start = greedy(space, square, upper, first, layer, start, scratch)
+        for layer in range(level, -1, -1):
             size = NONE
             links = upper if layer > 0 else bottom
             if layer <= top:
-                ef = ONE if layer > level else width
                 size = beam(
-                    space, square, links, first, layer, start, ef, every, scratch, nodes + 1
+                    space, square, links, first, layer, start, width, every, scratch, nodes + 1
                 )
                 start = scratch.pool[0] & ~1
-            if layer > level:
-                continue
             for i in range(len(batch)):
                 key = np.int64(near[i]) << 32 | np.int64(batch[i]) << 1
                 if batch[i] == node or levels[batch[i]] < layer:

@@ -9,7 +9,6 @@ import numpy as np
 from polyvec.memory.hnsw.jit import jit
 from polyvec.memory.hnsw.kernels import (
     NONE,
-    ONE,
     Flags,
     Floats,
     Int,
@@ -22,6 +21,7 @@ from polyvec.memory.hnsw.kernels import (
     Space,
     beam,
     fetch,
+    greedy,
     measured,
     node_of,
     passes,
@@ -103,11 +103,10 @@ def choose(
     space, pool = web.space, scratch.pool
     square, count = prepare(row, scratch.query), np.int64(-1)
     if most > 0:
-        key, size = measured(space, square, web.entry, scratch), NONE
-        for layer in range(web.top, -1, -1):
-            links, ef = (web.upper, ONE) if layer > 0 else (web.bottom, width)
-            size = beam(space, square, links, web.first, layer, key, ef, passing, scratch, most)
-            key = pool[0] & ~1
+        key = measured(space, square, web.entry, scratch)
+        for layer in range(web.top, 0, -1):
+            key = greedy(space, square, web.upper, web.first, layer, key, scratch)
+        size = beam(space, square, web.bottom, web.first, 0, key, width, passing, scratch, most)
         count = np.int64(take(pool, size, passing, chosen))
     if count < least:
         if listed.shape[0] == 0:
