@@ -12,13 +12,17 @@ from polyvec._unit_vectors import unit
 from polyvec.errors import InvalidRequestError
 from polyvec.memory import hnsw_costs as costs
 from polyvec.memory.hnsw import codes, file
-from polyvec.memory.hnsw.kernels import Flags, Floats, Keys
+from polyvec.memory.hnsw.kernels import Flags, Floats, Keys, Places
 from polyvec.memory.hnsw.nodes import Nodes
+from polyvec.memory.hnsw.scores import rank
 from polyvec.memory.hnsw.sifting import scan, scan_longest
 from polyvec.memory.hnsw.threads import in_parts
-from polyvec.memory.hnsw.walk import walk
+from polyvec.memory.hnsw.walk import Walk
 from polyvec.schema import HNSW
 from polyvec.types import Metric
+
+NO_OWNERS: Final[Places] = np.empty(0, np.int32)
+"""Nodes stand for themselves."""
 
 REBUILD_SHARE: Final = 0.2
 """Share of deleted nodes above which `worn` is true."""
@@ -175,20 +179,19 @@ class Graph(Nodes):
         width = min(max(ef, k), total)
         depth = min(codes.depth_for(k) if self._whole else k, total)
         most = costs.most_visits(self.row_bytes, width, total, count, len(queries))
-        many = most > 0 or total > costs.MANY * count
-        listed = np.flatnonzero(() if many else allowed).astype(np.int32)
-        coded = self._code_queries(queries)
+        how = Walk(width, depth, most, min(k, total), threads)
+        proposed, counts = self._propose(
+            self._code_queries(queries), NO_OWNERS, allowed, how, every=total == count
+        )
 
-        def answer(begin: int, end: int) -> None:
+        def score(begin: int, end: int) -> None:
             part = slice(begin, end)
-            walk(
-                self._rows, self._offsets, self._vectors, self.metric is Metric.EUCLIDEAN,
-                self._bottom, self._upper, self._first, self._entry, self.levels,
-                coded[part], queries[part], count, total == count, allowed, listed,
-                width, most, depth, min(k, total), found[part], numbers[part],
+            rank(
+                self._vectors, queries[part], self.metric is Metric.EUCLIDEAN,
+                proposed[part], counts[part], found[part], numbers[part],
             )  # fmt: skip
 
-        in_parts(answer, len(queries), threads)
+        in_parts(score, len(queries), threads)
 
     def _scan(
         self,

@@ -13,8 +13,10 @@ from polyvec.memory.hnsw import codes, cpu
 from polyvec.memory.hnsw.batches import Parts, insert_batches
 from polyvec.memory.hnsw.kernels import Flags, Floats, Keys, Places, Rows
 from polyvec.memory.hnsw.mending import HOSTS, mend
+from polyvec.memory.hnsw.sifting import compare, listing
 from polyvec.memory.hnsw.threads import in_parts
 from polyvec.memory.hnsw.walk import Walk, propose
+from polyvec.memory.hnsw_costs import MANY
 from polyvec.schema import HNSW
 from polyvec.types import Metric
 
@@ -219,21 +221,47 @@ class Nodes:
         nearest: list[int] = found[0, : counts[0]].tolist()
         return nearest
 
-    def _propose(self, coded: Rows, owners: Places, allowed: Flags, how: Walk) -> tuple[Keys, Keys]:
+    def _propose(
+        self, coded: Rows, owners: Places, allowed: Flags, how: Walk, *, every: bool = False
+    ) -> tuple[Keys, Keys]:
+        """Return owners of the nearest nodes that pass, and how many; see `kernels.Passing`."""
+        count = self._count
         found: Keys = np.empty((len(coded), how.depth), np.int64)
         counts: Keys = np.full(len(coded), -1, np.int64)
 
-        def answer(begin: int, end: int) -> None:
+        def walk(begin: int, end: int) -> None:
             part = slice(begin, end)
             propose(
                 self._rows, self._offsets, self._bottom, self._upper, self._first, self._entry,
-                self.levels, coded[part], owners, allowed, min(how.width, self._count), how.most,
-                how.least, found[part], counts[part],
+                self.levels, coded[part], count, every, owners, allowed,
+                min(how.width, count), how.most, found[part], counts[part],
             )  # fmt: skip
 
-        if self._count:
-            in_parts(answer, len(coded), how.threads)
+        if count and how.most:
+            in_parts(walk, len(coded), how.threads)
+        short = np.flatnonzero(counts < how.least)
+        if count and len(short):
+            more, sizes = found[short], counts[short]
+            listed = self._listed(owners, allowed, every=every)
+
+            def scan(begin: int, end: int) -> None:
+                part = slice(begin, end)
+                compare(
+                    self._rows, self._offsets, coded[short[part]], listed, count, every, owners,
+                    allowed, more[part], sizes[part],
+                )  # fmt: skip
+
+            in_parts(scan, len(short), how.threads)
+            found[short], counts[short] = more, sizes
         return found, counts
+
+    def _listed(self, owners: Places, allowed: Flags, *, every: bool) -> Places:
+        """Return the nodes to compare, rising: those that pass, or all where many do."""
+        if every or np.count_nonzero(allowed) > MANY * self._count:
+            return np.arange(self._count, dtype=np.int32)
+        if len(owners):
+            return listing(owners, allowed)
+        return np.flatnonzero(allowed).astype(np.int32)
 
     def _code(self, space: Floats) -> Rows:
         return codes.encode(space, self._scale) if self._whole else space

@@ -11,18 +11,23 @@ from polyvec.memory.hnsw.jit import jit
 from polyvec.memory.hnsw.kernels import (
     GROUP,
     NONE,
+    Flags,
     Floats,
     Int,
+    Keys,
     Passing,
     Places,
+    Rows,
     Scratch,
     Space,
     fetch,
     measure,
+    node_of,
     passes,
     place,
+    prepare,
+    room,
 )
-from polyvec.memory.hnsw_costs import MANY
 
 AHEAD: Final = 2 * GROUP
 """Rows between the one that is asked for and the one that is compared."""
@@ -32,16 +37,13 @@ FIRST_ROWS: Final = 1024
 
 
 @jit
-def listing(passing: Passing) -> Places:
-    """Return the nodes to compare, rising: those that pass, or all where many do."""
-    found, count = np.empty(passing.nodes, np.int32), NONE
-    for node in range(passing.nodes):
+def listing(owners: Places, allowed: Flags) -> Places:
+    """Return the nodes that pass, rising; for the arguments see `kernels.Passing`."""
+    passing = Passing(owners, allowed, owners.shape[0], False)
+    found, count = np.empty(owners.shape[0], np.int32), NONE
+    for node in range(owners.shape[0]):
         found[count] = node
         count += np.int64(passes(passing, node))
-    if count > passing.nodes * MANY:
-        count = np.int64(passing.nodes)
-        for node in range(passing.nodes):
-            found[node] = node
     return found[:count]
 
 
@@ -70,6 +72,31 @@ def sift(
                 place(pool, size, width, key)
                 size = min(size + 1, width)
     return int(size)
+
+
+@jit
+def compare(
+    rows: Rows,
+    offsets: Places,
+    coded: Rows,
+    listed: Places,
+    nodes: Int,
+    every: bool,
+    owners: Places,
+    allowed: Flags,
+    found: Keys,
+    counts: Keys,
+) -> None:
+    """Do as `walk.propose`, but compare all of the listed nodes, among which are all that pass."""
+    space, passing = Space(rows, offsets), Passing(owners, allowed, nodes, every)
+    scratch = room(rows, NONE, np.int64(found.shape[1]), np.int64(GROUP))
+    for i in range(coded.shape[0]):
+        square = prepare(coded[i], scratch.query)
+        size = sift(space, square, passing, listed, found.shape[1], scratch)
+        for j in range(size):
+            node = node_of(scratch.pool[j])
+            found[i, j] = owners[node] if owners.shape[0] else node
+        counts[i] = size
 
 
 def scan(
