@@ -287,6 +287,9 @@ def test_impossible_arguments_are_refused() -> None:
         graph.delete(np.array([10]))
     with pytest.raises(InvalidRequestError, match="at least 1"):
         graph.search(clustered(1), 0, 10)
+    for mask in (np.ones(9, np.bool_), np.ones(11, np.bool_), np.ones(10, np.int64)):
+        with pytest.raises(InvalidRequestError, match=r"expected bool of shape \(10,\)"):
+            graph.search(clustered(1), 1, 10, mask)
 
 
 def test_the_cache_needs_no_writable_home(tmp_path: Path) -> None:

@@ -90,8 +90,8 @@ class Candidates(Nodes):
         Returns
         -------
         rows, counts
-            Shapes `(q, depth)` and `(q,)`; -1 for a query that got no answer, because the walk
-            became too long or the query is too far from all rows for their codes.
+            Shapes `(q, depth)` and `(q,)`; -1 for a query that got no answer, because it is too far
+            from all rows for their codes.
         """
         ready = unit(queries) if self.metric is Metric.COSINE else queries
         found, counts = self._propose(self._code_queries(ready), owners, allowed, how)

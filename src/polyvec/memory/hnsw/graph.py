@@ -111,9 +111,14 @@ class Graph(Nodes):
         ef_search
             Nodes kept while searching; at least `k` are.
         mask
-            Rows that may be found, shape `(nodes,)`; None: all. Deleted ones never are.
+            Rows that may be found, bool, shape `(nodes,)`; None: all. Deleted ones never are.
         threads
             Queries are shared out among so many.
+
+        Raises
+        ------
+        InvalidRequestError
+            A number below 1, or a mask of another shape or dtype.
 
         Returns
         -------
@@ -124,10 +129,7 @@ class Graph(Nodes):
         """
         if k < 1 or ef_search < 1 or threads < 1:
             raise InvalidRequestError("k, ef_search and threads are at least 1")
-        alive = self._alive[: self._count]
-        allowed = alive if mask is None else np.ascontiguousarray(mask)
-        if mask is not None and not alive.all():
-            allowed = alive & mask
+        allowed = self._allowed(mask)
         total = int(np.count_nonzero(allowed))
         found = np.full((len(queries), k), -1, np.int64)
         numbers = np.full((len(queries), k), np.inf, np.float32)
@@ -163,6 +165,17 @@ class Graph(Nodes):
             There is none.
         """
         return cls.restored(*file.read(path))
+
+    def _allowed(self, mask: Flags | None) -> Flags:
+        """Return which rows may be found."""
+        alive = self._alive[: self._count]
+        if mask is None:
+            return alive
+        if mask.shape != alive.shape or mask.dtype != np.bool_:
+            raise InvalidRequestError(
+                f"mask is {mask.dtype} of shape {mask.shape}; expected bool of shape {alive.shape}"
+            )
+        return np.ascontiguousarray(mask) if alive.all() else alive & mask
 
     def _walk(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from polyvec.memory.hnsw.jit import jit
 from polyvec.memory.hnsw.kernels import (
@@ -23,9 +23,6 @@ from polyvec.memory.hnsw.kernels import (
     prepare,
     room,
 )
-
-AHEAD: Final = 2
-"""Vectors between the one that is asked for and the one that is scored."""
 
 
 class Walk(NamedTuple):
