@@ -287,7 +287,8 @@ def test_impossible_arguments_are_refused() -> None:
         graph.delete(np.array([10]))
     with pytest.raises(InvalidRequestError, match="at least 1"):
         graph.search(clustered(1), 0, 10)
-    for mask in (np.ones(9, np.bool_), np.ones(11, np.bool_), np.ones(10, np.int64)):
+    masks: list[Any] = [np.ones(9, np.bool_), np.ones(11, np.bool_), np.ones(10, np.int64)]
+    for mask in masks:
         with pytest.raises(InvalidRequestError, match=r"expected bool of shape \(10,\)"):
             graph.search(clustered(1), 1, 10, mask)
 
