@@ -32,6 +32,11 @@ LIST_NS: Final = 0.7
 """Of a node asked whether it passes, once for all queries of a call."""
 
 
+def pool_for(width: int, passing: int, nodes: int) -> int:
+    """Return how many nodes a pool holds of which `width` pass, by a random mask."""
+    return min(nodes, -(-width * nodes // max(1, passing)))
+
+
 def walk_cost(row_bytes: int, width: int, nodes: int) -> float:
     """Return what a walk costs whose pool comes to hold `width` nodes."""
     visits = min(float(nodes), VISITS[0] * float(width ** VISITS[1]))
@@ -67,7 +72,7 @@ def most_visits(row_bytes: int, width: int, passing: int, nodes: int, queries: i
         Of the call.
     """
     scan = sift_cost(row_bytes, passing, nodes, queries)
-    pool = min(nodes, -(-width * nodes // max(1, passing)))
+    pool = pool_for(width, passing, nodes)
     if walk_cost(row_bytes, pool, nodes) > WALK_SHARE * scan:
         return 0
     return visits_for(scan, row_bytes, pool, bounded=passing == nodes)

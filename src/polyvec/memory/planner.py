@@ -20,7 +20,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from polyvec.memory.exact import NARROW
-from polyvec.memory.hnsw_costs import WALK_SHARE, sift_cost, visits_for, walk_cost
+from polyvec.memory.hnsw_costs import WALK_SHARE, pool_for, sift_cost, visits_for, walk_cost
 
 SCAN_NS: Final = (0.2, 0.022, 4.0)
 """Of a row: per dimension for reading it, shared by four queries at a time; per dimension and
@@ -104,14 +104,12 @@ def plan(asked: Question, *, force: bool = False) -> Plan:
     if in_graph <= 0:
         return scanning
     wanted = min(max(asked.ef, asked.k), in_graph)
-    pool = min(asked.nodes, -(-wanted * asked.nodes // in_graph))
+    pool = pool_for(wanted, in_graph, asked.nodes)
     walking = walk_cost(asked.row_bytes, pool, asked.nodes)
     codes = sift_cost(asked.row_bytes, in_graph, asked.nodes, asked.queries)
     beside = _rows(GATHER_NS, asked.waiting, asked.dimension, asked.queries)
-    if not force and min(walking, codes) + beside >= exact:
-        return scanning
-    if not force and walking > WALK_SHARE * codes:
-        return Plan(Route.CODES, wanted)
+    if not force and (walking > WALK_SHARE * codes or walking + beside >= exact):
+        return Plan(Route.CODES, wanted) if codes + beside < exact else scanning
     bounded = in_graph == asked.nodes
     most = visits_for(min(exact, codes), asked.row_bytes, pool, bounded=bounded)
     most = asked.nodes + 1 if force else most

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyvec.memory.hnsw_costs import sift_cost, visit_cost
+from polyvec.memory.hnsw_costs import pool_for, sift_cost, visit_cost
 from polyvec.memory.planner import Plan, Question, Route, plan, scan_cost
 
 LARGE = Question(
@@ -55,6 +55,7 @@ def questions(draw: st.DrawFn) -> Question:
         (replace(LARGE, rows=1000, passing=1000, nodes=1000), Route.CODES),
         (replace(LARGE, rows=1000, passing=1000, nodes=1000, queries=64), Route.SCAN),
         (replace(LARGE, k=20_000), Route.CODES),
+        (replace(LARGE, queries=64, ef=1200), Route.SCAN),  # the codes would cost more
         (replace(LARGE, waiting=90_000), Route.SCAN),
         (masked(50_000), Route.MASKED_GRAPH),
         (masked(1000), Route.CODES),
@@ -86,7 +87,7 @@ def test_a_walk_may_cost_what_the_cheapest_scan_costs_and_no_more(asked: Questio
         assert codes < scan_cost(asked)
         return
     assert (chosen.route is Route.MASKED_GRAPH) == asked.masked
-    pool = min(asked.nodes, -(-chosen.width * asked.nodes // in_graph))
+    pool = pool_for(chosen.width, in_graph, asked.nodes)
     spent = chosen.most * visit_cost(asked.row_bytes, pool)
     assert chosen.most == 1 or 0 < spent <= min(codes, scan_cost(asked))
 
