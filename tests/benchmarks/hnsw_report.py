@@ -56,7 +56,10 @@ def _head(work: dict[str, Any], command: str) -> str:
         lines.append("**The machine was busy: these figures are no result.**")
     lines += [f"- {name}: {one['words']}" for name, one in work.get("sets", {}).items()]
     lines += [f"- Peers: {versions}."]
-    lines += [f"- Not measured, {name}: {why}." for name, why in work.get("missing", {}).items()]
+    lines += [
+        f"- Not measured, {name}: {why.rstrip('.')}."
+        for name, why in work.get("missing", {}).items()
+    ]
     return "\n".join(lines)
 
 

@@ -20,7 +20,7 @@ def open_store(config: MemoryConfig) -> Adapter:
     ConfigError
         The environment asks for a kernel of the graph index that there is none of.
     """
-    wanted()
+    wanted()  # refuses a wrong one here; else it would be a line in the log of a thread
     always = config.hnsw == "always"
     if config.dir is None:
         return MemoryAdapter(always=always)

@@ -74,21 +74,16 @@ def search(
     from polyvec.memory.hnsw import codes  # they need numba, which a graph proves
     from polyvec.memory.hnsw.walk import Walk
 
+    least = min(k, passing - len(waiting))
     depth = codes.depth_for(k) if covered.graph.kernel == "int8" else k + MARGIN
     rows, counts = covered.graph.nearest(
         queries,
         covered.owners,
         np.ones(view.n, np.bool_) if allowed is None else allowed,
-        Walk(
-            chosen.width,
-            min(depth, passing),
-            chosen.most,
-            min(k, passing - len(waiting)),
-            _threads(len(queries)),
-        ),
+        Walk(chosen.width, min(depth, passing), chosen.most, least, _threads(len(queries))),
     )
     beside = exact.among(view, queries, metric, k, waiting)
-    short = counts < min(k, passing - len(waiting))
+    short = counts < least
     found = [
         exact.ranked(view, query, metric, k, np.append(rows[at, : max(0, counts[at])], near.rows))
         for at, (query, near) in enumerate(zip(queries, beside, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from polyvec.errors import MigrationError, NotSupportedError
+from polyvec.errors import NotSupportedError
 from polyvec.migrate.content import differences
 from polyvec.migrate.syncing import WHOLE, batch_of, matching, read_again, sync_records
 from polyvec.migrate.transforms import apply
@@ -47,11 +47,6 @@ class CatchUp:
     settle_dead
         Told of the source's namespace, the ids that were brought over, and the dead letters among
         them; raises when there are too many.
-
-    Attributes
-    ----------
-    unwritten
-        Dead letters that were too many.
     """
 
     def __init__(
@@ -73,7 +68,6 @@ class CatchUp:
         self._remake = remake
         self._writer = writer
         self._settle_dead = settle_dead
-        self.unwritten: list[DeadLetter] = []
 
     def run(self) -> int:
         """Apply every event up to now; return how many.
@@ -122,11 +116,7 @@ class CatchUp:
             self._remake,
             self._write,
         )
-        try:
-            self._settle_dead(namespace, ids, dead)
-        except MigrationError:
-            self.unwritten += dead
-            raise
+        self._settle_dead(namespace, ids, dead)
 
     def _write(self, goal: Collection[Any], batch: RecordBatch) -> dict[int, str]:
         return self._writer.write(goal, batch).refused

@@ -280,16 +280,19 @@ class Engine:
         """Count dead letters; raise when there are more than may be."""
         if not dead:
             return
-        for letter in dead:
-            self._watch.event(
-                "dead_letter", namespace=letter.namespace, id=letter.id, reason=letter.reason
-            )
+        announce(dead, self._watch)
         with self._guard:
             self._dead += len(dead)
             if self._dead <= self._settings.max_errors:
                 return
             self.unwritten += dead
         raise too_many(self._dead, self._settings.max_errors, dead)
+
+
+def announce(dead: list[DeadLetter], watch: Watch) -> None:
+    """Tell the watch of each dead letter."""
+    for letter in dead:
+        watch.event("dead_letter", namespace=letter.namespace, id=letter.id, reason=letter.reason)
 
 
 def too_many(count: int, most: int, dead: list[DeadLetter]) -> MigrationError:

@@ -12,7 +12,7 @@ from polyvec.errors import MigrationError
 from polyvec.migrate.catch_up import CatchUp
 from polyvec.migrate.cluster import ClusterEngine, ray_engine
 from polyvec.migrate.dead_letters import write_dead_letters
-from polyvec.migrate.engine import Engine, Reader, Settings, records_per_batch, too_many
+from polyvec.migrate.engine import Engine, Reader, Settings, announce, records_per_batch, too_many
 from polyvec.migrate.fidelity import faults
 from polyvec.migrate.journal import DEAD_LETTERS_NAME, VERIFY_NAME, Journal
 from polyvec.migrate.reembed import Reembedder, load
@@ -71,6 +71,7 @@ class Run:
         self._settings = settings
         self._watch = watch
         self._touched = touched
+        self._unwritten: list[DeadLetter] = []  # of the catch-up, which were too many
         self._remake: Reembedder | None = None
         if (model := self._plan.transforms.reembed) is not None:
             embed = load(model) if embed is None else embed
@@ -135,11 +136,10 @@ class Run:
             self._write_dead_letters(engine.unwritten)
         self._journal.remember("copied", "yes")
         if self._touched is not None:
-            catch_up = self._catch_up(goal, self._touched)
             try:
-                catch_up.run()
+                self._catch_up(goal, self._touched).run()
             finally:
-                self._write_dead_letters(catch_up.unwritten)
+                self._write_dead_letters(self._unwritten)
 
     def _write_dead_letters(self, unwritten: list[DeadLetter]) -> None:
         letters = [*self._journal.dead_letters(), *unwritten]
@@ -181,13 +181,11 @@ class Run:
 
     def _settle_dead(self, namespace: str, ids: Sequence[str], dead: list[DeadLetter]) -> None:
         """Record dead letters of the catch-up, and that others are none any more."""
-        for letter in dead:
-            self._watch.event(
-                "dead_letter", namespace=letter.namespace, id=letter.id, reason=letter.reason
-            )
+        announce(dead, self._watch)
         most = self._settings.max_errors
         count = self._journal.brought_over(namespace, ids, dead, most)
         if dead and count > most:
+            self._unwritten = dead
             raise too_many(count, most, dead)
 
     def verify(self, mode: str, queries: int, seed: int | None = None) -> VerifyReport:

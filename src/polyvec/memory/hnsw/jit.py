@@ -93,10 +93,9 @@ def _alone(path: Path) -> Generator[None]:
 
 @cache
 def _fingerprint() -> str:
-    """Return a name for the code of this package, and for what are constants in it."""
+    """Return a name for the code of this package, and for the choice that is a constant in it."""
     digest = sha256(cpu.CHOSEN.encode())
-    folder = Path(__file__).parent
-    for path in (*sorted(folder.glob("*.py")), folder.parent / "hnsw_costs.py"):
+    for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -22,12 +22,12 @@ from polyvec.memory.hnsw.kernels import (
     Space,
     fetch,
     measure,
-    node_of,
     passes,
     place,
     prepare,
     room,
 )
+from polyvec.memory.hnsw.walk import take
 
 AHEAD: Final = 2 * GROUP
 """Rows between the one that is asked for and the one that is compared."""
@@ -94,10 +94,7 @@ def compare(
     for i in range(coded.shape[0]):
         square = prepare(coded[i], scratch.query)
         size = sift(space, square, passing, listed, found.shape[1], scratch)
-        for j in range(size):
-            node = node_of(scratch.pool[j])
-            found[i, j] = owners[node] if owners.shape[0] else node
-        counts[i] = size
+        counts[i] = take(scratch.pool, size, passing, found[i])
 
 
 def scan(
