@@ -21,6 +21,7 @@ PolyvecError
     ├── CollectionExistsError     the collection exists, and differs
     ├── RejectedError             the server refused the request
     └── PartialWriteError         some records were written, some were not
+                                  (retryable when all its causes are)
 
 The exception of the vendor's client is always `__cause__`. Exceptions that an
 adapter does not know pass unchanged, because they are bugs.
@@ -28,7 +29,7 @@ adapter does not know pass unchanged, because they are bugs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 class PolyvecError(Exception):
     """Root of every exception raised by polyvec itself."""
 
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
     """Whether the same call may succeed when it is repeated unchanged."""
 
 
@@ -163,7 +164,9 @@ class PartialWriteError(StoreError):
         What happened.
     failed
         Id to cause, for every record that was not written. Records of the call
-        that are not in it were written. Repeating the call is safe.
+        that are not in it were written. Repeating the call is safe; `retryable`
+        says whether it may help, which it may when that is so for every cause.
+        `retry_after_s` is the longest that a cause asks for.
     """
 
     def __init__(
@@ -174,5 +177,15 @@ class PartialWriteError(StoreError):
         store: str = "",
         operation: str = "",
     ) -> None:
-        super().__init__(message, store=store, operation=operation)
+        causes = list(failed.values())
+        asked = [c.retry_after_s for c in causes if isinstance(c, StoreError)]
+        super().__init__(
+            message,
+            store=store,
+            operation=operation,
+            retry_after_s=max((s for s in asked if s is not None), default=None),
+        )
         self.failed = dict(failed)
+        self.retryable = bool(causes) and all(
+            isinstance(cause, PolyvecError) and cause.retryable for cause in causes
+        )

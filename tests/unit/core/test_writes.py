@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.unit.core.drivers import Driver
-from tests.unit.core.fake import FakeAdapter, NativeError, able
+from tests.unit.core.fake import FakeAdapter, FakeConfig, NativeError, able
 from tests.unit.core.samples import fill, names, vectors
 
 from polyvec import F, PartialWriteError, RejectedError, StoreError, VectorRecord
 from polyvec.capabilities import Feature, ScanStability
-from polyvec.errors import InvalidRecordError, UnavailableError
+from polyvec.errors import InvalidRecordError, RateLimitedError, UnavailableError
 from polyvec.primitives import StaleLayout, Target
 from polyvec.records import RecordBatch
 
@@ -192,6 +192,34 @@ def test_an_adapter_can_say_itself_which_records_failed(driver: Driver) -> None:
     with pytest.raises(PartialWriteError) as caught:
         fill(collection, 3)
     assert caught.value.failed == {"r01": cause}
+
+
+@pytest.mark.parametrize(
+    ("causes", "retryable", "pause_s"),
+    [
+        ([UnavailableError("refused")], True, None),
+        ([RateLimitedError("slow", retry_after_s=2), UnavailableError("refused")], True, 2),
+        ([UnavailableError("refused"), RejectedError("too long")], False, None),
+        ([UnavailableError("refused"), ValueError("a bug")], False, None),
+        ([], False, None),
+    ],
+)
+def test_a_write_in_part_is_worth_repeating_when_all_its_causes_are(
+    causes: list[Exception], retryable: bool, pause_s: float | None
+) -> None:
+    failed = {f"r{at}": cause for at, cause in enumerate(causes)}
+    error = PartialWriteError("some", failed=failed)
+    assert error.retryable is retryable
+    assert error.retry_after_s == pause_s
+
+
+def test_a_write_cut_off_in_the_middle_is_worth_repeating(driver: Driver) -> None:
+    fake = FakeAdapter(able(concurrency=1))
+    collection = driver.collection(fake, FakeConfig(max_attempts=1))
+    fake.script("upsert", None, UnavailableError("gone"))
+    with pytest.raises(PartialWriteError, match="6 of 9") as caught:
+        fill(collection, 9)
+    assert caught.value.retryable
 
 
 def test_delete_in_part_names_ids_and_causes(driver: Driver) -> None:
