@@ -12,7 +12,7 @@ from polyvec.bounds import ALL, NONE
 from polyvec.evaluate import why
 from polyvec.records import M, make_record
 from polyvec.schema import CollectionInfo
-from polyvec.types import METADATA
+from polyvec.types import METADATA, WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from polyvec.types import Include
 
 DEFAULT: Final[tuple[Include, ...]] = ("metadata", "text")
-WHOLE: Final[tuple[Include, ...]] = ("metadata", "text", "vector")
 
 
 class ReadVerbs(Bound[M]):

@@ -21,6 +21,9 @@ MetadataDict: TypeAlias = dict[str, Any]
 Include: TypeAlias = Literal["metadata", "text", "vector"]
 """A column that a read can return beside the ids."""
 
+WHOLE: Final[tuple[Include, ...]] = ("metadata", "text", "vector")
+"""What `include=` names to read all of a record."""
+
 ALL_COLUMNS: Final[frozenset[Include]] = frozenset(("metadata", "text", "vector"))
 METADATA: Final[frozenset[Include]] = frozenset(("metadata",))
 VECTOR: Final[frozenset[Include]] = frozenset(("vector",))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from polyvec.errors import NotSupportedError
 from polyvec.migrate.content import differences
-from polyvec.migrate.syncing import WHOLE, batch_of, matching, read_again, sync_records
+from polyvec.migrate.syncing import batch_of, matching, read_again, sync_records
 from polyvec.migrate.transforms import apply
+from polyvec.types import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

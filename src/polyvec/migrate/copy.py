@@ -13,6 +13,7 @@ from polyvec.capabilities import Consistency
 from polyvec.errors import CollectionExistsError
 from polyvec.migrate.content import Difference, differences
 from polyvec.migrate.report import CopyReport, Progress
+from polyvec.types import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from polyvec.records import RecordBatch
     from polyvec.schema import CollectionInfo
     from polyvec.store import VectorStore
-    from polyvec.types import Include
-
-WHOLE: Final[tuple[Include, ...]] = ("metadata", "text", "vector")
 
 MAX_DIFFERENCES: Final = 100
 """A verification stops when it has found this many."""

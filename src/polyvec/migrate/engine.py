@@ -16,10 +16,11 @@ from polyvec import _runtime
 from polyvec.errors import MigrationError, PolyvecError
 from polyvec.migrate.ahead import reading_ahead
 from polyvec.migrate.dead_letters import DeadLetter
-from polyvec.migrate.syncing import NOTHING, WHOLE, batch_of, matching
+from polyvec.migrate.syncing import NOTHING, batch_of, matching
 from polyvec.migrate.transforms import apply
 from polyvec.migrate.watch import Stopped
 from polyvec.migrate.writing import BatchSize, Patience, Writer
+from polyvec.types import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator

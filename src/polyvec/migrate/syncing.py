@@ -11,6 +11,7 @@ from polyvec.evaluate import compile_predicate
 from polyvec.migrate.dead_letters import DeadLetter
 from polyvec.migrate.transforms import Transforms, apply
 from polyvec.records import RecordBatch
+from polyvec.types import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from polyvec.records import VectorRecord
     from polyvec.types import Include
 
-WHOLE: Final[tuple[Include, ...]] = ("metadata", "text", "vector")
 NOTHING: Final[tuple[Include, ...]] = ()
 
 NO_TRANSFORMS: Final = Transforms()

@@ -16,10 +16,11 @@ from polyvec.migrate.journal import Task
 from polyvec.migrate.parity import Parity, compare_answers
 from polyvec.migrate.results import NamespaceCount, VerifyReport
 from polyvec.migrate.sampling import Sample
-from polyvec.migrate.syncing import NOTHING, WHOLE
+from polyvec.migrate.syncing import NOTHING
 from polyvec.migrate.transforms import apply
 from polyvec.migrate.watch import Stopped
 from polyvec.primitives import KeyRange
+from polyvec.types import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
