@@ -29,6 +29,7 @@ import hnsw_report
 from hnsw_bench import QUICK, Bench, Sizes
 from hnsw_churn import churn
 from hnsw_filter import filtered
+from hnsw_rebuild import rebuild
 from hnsw_stages import build, latency, search, tune, wide
 
 ROOT: Final = Path(__file__).parents[2]
@@ -43,6 +44,7 @@ STAGES: Final[dict[str, Callable[[Bench], None]]] = {
     "build": build,
     "filter": filtered,
     "churn": churn,
+    "rebuild": rebuild,
 }
 
 

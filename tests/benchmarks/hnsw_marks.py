@@ -12,6 +12,8 @@ FILTER_RECALL: Final = 0.99
 EQUAL: Final = 0.001
 """Recall by which two graphs may differ and still count as equal."""
 
+LONGEST_MS: Final = 50.0
+
 
 class Mark(NamedTuple):
     """One line of the table.
@@ -37,7 +39,8 @@ class Mark(NamedTuple):
 
 def all_marks(work: dict[str, Any]) -> list[Mark]:
     """Return every mark that there are results for."""
-    return [*_search(work), *_build(work), *_filter(work), *_memory(work), *_churn(work)]
+    parts = (_search, _build, _filter, _memory, _churn, _rebuild)
+    return [mark for part in parts for mark in part(work)]
 
 
 def _at_least(what: str, against: str, wanted: float, ratio: float, sign: str = "") -> Mark:
@@ -157,6 +160,16 @@ def _churn(work: dict[str, Any]) -> list[Mark]:
         what = f"recall lost by churn: {name.partition(', ')[2]}"
         marks.append(Mark(what, "fresh graph", "≤ .005", f"{lost:.4f}{by}", lost <= 0.005))
     return marks
+
+
+def _rebuild(work: dict[str, Any]) -> list[Mark]:
+    if "rebuild" not in work:
+        return []
+    most = work["rebuild"]["beside"]["most"]
+    by = "" if most <= LONGEST_MS else f" (missed by {most / LONGEST_MS - 1:.0%})"
+    what = f"longest of {work['rebuild']['beside']['calls']:,} searches beside a rebuild"
+    words = f"{most:.1f} ms{by}"
+    return [Mark(what, "a wait", f"≤ {LONGEST_MS:g} ms", words, most <= LONGEST_MS)]
 
 
 def load_of(work: dict[str, Any]) -> float:

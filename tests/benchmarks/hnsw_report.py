@@ -19,7 +19,8 @@ def page(work: dict[str, Any], command: str) -> str:
     """Return marks, plots and details, in this order."""
     parts = [
         _head(work, command), _marks(work), _plots(work), _speeds(work), _latency(work),
-        _builds(work), _filter(work), _churn(work), _settings(work), _points(work),
+        _builds(work), _filter(work), _churn(work), _rebuild(work),
+        _settings(work), _points(work),
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part)
 
@@ -176,6 +177,23 @@ def _churn(work: dict[str, Any]) -> str:
     )
     heads = ("recall@10", *(f"ef {ef}" for ef in pools))
     return f"### Churn\n\n{words}\n\n{rows_of(heads, rows)}"
+
+
+def _rebuild(work: dict[str, Any]) -> str:
+    said = work.get("rebuild")
+    if not said:
+        return ""
+    rows = [
+        [name, f"{one['calls']:,}", *(f"{one[key]:.2f}" for key in ("median", "p99", "most"))]
+        for name, one in (("alone", said["alone"]), ("beside the rebuild", said["beside"]))
+    ]
+    words = (
+        f"Single calls of the store, top 10, `include=()`, wall time. A collection of "
+        f"{said['rows']:,} records loses {said['gone']:,}; its graph was built anew in "
+        f"{said['seconds']:.0f} s beside the searches, on {os.cpu_count()} cores."
+    )
+    heads = ("searches", "calls", "median, ms", "99th percentile, ms", "longest, ms")
+    return f"### Searches beside a rebuild\n\n{words}\n\n{rows_of(heads, rows)}"
 
 
 def _settings(work: dict[str, Any]) -> str:
