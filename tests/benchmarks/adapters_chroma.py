@@ -129,12 +129,14 @@ class ByHand:
         ]
 
 
+def c7() -> dict[str, Any]:
+    """Return the condition of the filtered search."""
+    return {"$and": [{"_polyvec_tags": {"$contains": "s:category"}}, {"category": {"$eq": "c7"}}]}
+
+
 def cases() -> Iterator[Case]:
     """Yield each verb."""
     running = server("chroma")
-    where: Any = {
-        "$and": [{"_polyvec_tags": {"$contains": "s:category"}}, {"category": {"$eq": "c7"}}]
-    }
     with polyvec.connect(running.url) as store:
-        terms = Terms(where, filtered_calls=3)
+        terms = Terms(c7, filtered_calls=3)
         yield from Pair(store, lambda name: ByHand(running.address, name), terms).cases(made())

@@ -83,12 +83,16 @@ class ByHand:
         return [(one.id, one.score, *self.fields(one.metadata)) for one in answer.matches]
 
 
+def c7() -> dict[str, Any]:
+    """Return the condition of the filtered search."""
+    return {"$and": [{"_polyvec_terms": {"$eq": "?category:s"}}, {"category": {"$eq": "c7"}}]}
+
+
 def cases() -> Iterator[Case]:
     """Yield each verb."""
     gateway = Gateway()
-    where: Any = {"$and": [{"_polyvec_terms": {"$eq": "?category:s"}}, {"category": {"$eq": "c7"}}]}
     names = ("bench-ours", "bench-raw")
-    terms = Terms(where, names=names, scans=5, calls=5, filtered_calls=5, pause_s=6.0)
+    terms = Terms(c7, names=names, scans=5, calls=5, filtered_calls=5, pause_s=6.0)
     try:
         with polyvec.connect(gateway.url) as store:
             yield from Pair(store, lambda name: ByHand(gateway.base, name), terms).cases(made())

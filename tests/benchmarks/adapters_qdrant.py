@@ -131,10 +131,16 @@ class ByHand:
         return int(answer.count)
 
 
+def c7() -> models.FieldCondition:
+    """Return the condition of the filtered search."""
+    return models.FieldCondition(
+        key="_polyvec_terms", match=models.MatchValue(value="=category:sc7")
+    )
+
+
 def cases() -> Iterator[Case]:
     """Yield each verb."""
-    c7 = models.FieldCondition(key="_polyvec_terms", match=models.MatchValue(value="=category:sc7"))
     with polyvec.connect(server("qdrant").url) as store:
         store.ping()
-        terms = Terms(c7, (F("category") == "c7", c7), large=5, scans=3, calls=1, filtered_calls=1)
+        terms = Terms(c7, (F("category") == "c7", c7()), scans=5, calls=5, filtered_calls=5)
         yield from Pair(store, lambda name: ByHand(store.client, name), terms).cases(made())

@@ -162,7 +162,7 @@ def cases() -> Iterator[Case]:
     place = urlsplit(running.url)
     price = Filter.by_property("price").less_than(500.0)
     terms = Terms(
-        Filter.by_property("_polyvec_terms").contains_any(["=category:sc7|"]),
+        lambda: Filter.by_property("_polyvec_terms").contains_any(["=category:sc7|"]),
         (F("price") < 500, price),
         settings={"index_fields": {"category": str, "price": float, "n": float}},
         scans=10,

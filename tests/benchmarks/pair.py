@@ -26,7 +26,8 @@ class Terms:
     Parameters
     ----------
     where
-        The category `c7` in the vendor's language.
+        Returns the category `c7` in the vendor's language: a condition is made for every search
+        on both sides.
     counted
         Where counting is measured: a filter, and the same in the vendor's language.
     names
@@ -42,7 +43,7 @@ class Terms:
         by side have opened: httpcore looks at each of them for every request.
     """
 
-    where: Any
+    where: Callable[[], Any]
     counted: tuple[Any, Any] | None = None
     names: tuple[str, str] = ("bench_ours", "bench_raw")
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -166,7 +167,7 @@ class Pair:
         yield Case(
             "query, filter keeps a fiftieth",
             lambda: self.ours.query(next(queries), top_k=TOP_K, filter=F("category") == "c7"),
-            lambda: self.hand.query(next(queries), self._terms.where),
+            lambda: self.hand.query(next(queries), self._terms.where()),
             1.05,
             50.0,
             calls=self._terms.filtered_calls,
