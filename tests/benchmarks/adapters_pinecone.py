@@ -92,7 +92,7 @@ def cases() -> Iterator[Case]:
     """Yield each verb."""
     gateway = Gateway()
     names = ("bench-ours", "bench-raw")
-    terms = Terms(c7, names=names, scans=5, calls=5, filtered_calls=5, pause_s=6.0)
+    terms = Terms(c7, names=names, scans=5, pause_s=6.0)
     try:
         with polyvec.connect(gateway.url) as store:
             yield from Pair(store, lambda name: ByHand(gateway.base, name), terms).cases(made())

@@ -142,5 +142,5 @@ def cases() -> Iterator[Case]:
     """Yield each verb."""
     with polyvec.connect(server("qdrant").url) as store:
         store.ping()
-        terms = Terms(c7, (F("category") == "c7", c7()), scans=5, calls=5, filtered_calls=5)
+        terms = Terms(c7, (F("category") == "c7", c7()), scans=5)
         yield from Pair(store, lambda name: ByHand(store.client, name), terms).cases(made())
