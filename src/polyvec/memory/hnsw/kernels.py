@@ -16,7 +16,7 @@ import numpy.typing as npt
 from polyvec.memory import hnsw_kernel
 from polyvec.memory.hnsw import cpu
 from polyvec.memory.hnsw.intrinsics import COMPILED, LINE, dot_four, prefetch
-from polyvec.memory.hnsw.jit import jit
+from polyvec.memory.hnsw.jit import inner
 
 Rows = npt.NDArray[Any]
 Links = npt.NDArray[np.int32]
@@ -98,7 +98,7 @@ class Passing(NamedTuple):
     every: bool
 
 
-@jit
+@inner
 def passes(passing: Passing, node: Int) -> bool:
     """Tell whether a node may be found."""
     if passing.every:
@@ -107,7 +107,7 @@ def passes(passing: Passing, node: Int) -> bool:
     return bool(0 <= row < passing.allowed.shape[0] and passing.allowed[row])
 
 
-@jit
+@inner
 def room(rows: Rows, nodes: Int, width: Int, links: Int) -> Scratch:
     """Return room for walks among so many nodes, with pools of `width` and rows of `links`."""
     return Scratch(
@@ -119,7 +119,7 @@ def room(rows: Rows, nodes: Int, width: Int, links: Int) -> Scratch:
     )
 
 
-@jit
+@inner
 def prepare(row: Rows, query: Rows) -> Int:
     """Put a row into the form in which `measure` takes a query; return its square, for int8.
 
@@ -137,7 +137,7 @@ def prepare(row: Rows, query: Rows) -> Int:
     return square
 
 
-@jit
+@inner
 def measure(space: Space, query: Rows, square: Int, nodes: Places, count: Int, far: Places) -> None:
     """Measure how far the first `count` nodes are from a query; there is room for three more.
 
@@ -182,13 +182,13 @@ def measure(space: Space, query: Rows, square: Int, nodes: Places, count: Int, f
             numbers[i] = sum_
 
 
-@jit
+@inner
 def node_of(key: Any) -> Int:
     """Return the node of a key."""
     return np.int64((key & NODE) >> 1)
 
 
-@jit
+@inner
 def place(pool: Keys, size: Int, width: Int, key: Int) -> Int:
     """Put a key into the pool, which is sorted; return where. The last may fall out."""
     low, high = NONE, size
@@ -204,7 +204,7 @@ def place(pool: Keys, size: Int, width: Int, key: Int) -> Int:
     return int(low)
 
 
-@jit
+@inner
 def fetch(rows: Rows, node: Int) -> None:
     """Ask for a row, which is to be read soon."""
     if COMPILED:
@@ -213,7 +213,7 @@ def fetch(rows: Rows, node: Int) -> None:
             prefetch(base + at)
 
 
-@jit
+@inner
 def measured(space: Space, square: Int, node: Int, scratch: Scratch) -> Int:
     """Return the key of a node for the prepared query."""
     scratch.nodes[0] = node
@@ -221,13 +221,13 @@ def measured(space: Space, square: Int, node: Int, scratch: Scratch) -> Int:
     return np.int64(scratch.far[0]) << 32 | np.int64(node) << 1
 
 
-@jit
+@inner
 def mark(visited: Bits, node: Int) -> None:
     """Remember that a node was met."""
     visited[node >> 5] |= np.uint32(1) << np.uint32(node & 31)
 
 
-@jit
+@inner
 def greedy(
     space: Space, square: Int, links: Links, first: Keys, layer: Int, key: Int, scratch: Scratch
 ) -> Int:
@@ -250,7 +250,7 @@ def greedy(
     return key
 
 
-@jit
+@inner
 def following(pool: Keys, cursor: Int, size: Int) -> Int:
     """Return the place of the next key whose links were not followed, `size` without one."""
     while cursor < size and pool[cursor] & 1:
@@ -258,7 +258,7 @@ def following(pool: Keys, cursor: Int, size: Int) -> Int:
     return cursor
 
 
-@jit
+@inner
 def trimmed(
     pool: Keys, size: Int, kept: Int, width: Int, node: Int, passing: Passing
 ) -> tuple[Int, Int]:
@@ -276,7 +276,7 @@ def trimmed(
     return size, kept
 
 
-@jit
+@inner
 def beam(  # noqa: PLR0912 - as routines its parts make a build 7 to 10 % slower
     space: Space,
     square: Int,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from polyvec.memory.hnsw.jit import jit
+from polyvec.memory.hnsw.jit import inner, jit
 from polyvec.memory.hnsw.kernels import (
     GROUP,
     NONE,
@@ -32,7 +32,7 @@ from polyvec.memory.hnsw.kernels import (
 )
 
 
-@jit
+@inner
 def select(
     space: Space, pool: Keys, size: Int, most: Int, own: Int, scratch: Scratch, kept: Places
 ) -> Int:

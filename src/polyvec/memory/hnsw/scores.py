@@ -6,14 +6,14 @@ from typing import Final
 
 import numpy as np
 
-from polyvec.memory.hnsw.jit import jit
+from polyvec.memory.hnsw.jit import inner, jit
 from polyvec.memory.hnsw.kernels import NONE, Floats, Int, Keys, fetch
 
 AHEAD: Final = 2
 """Vectors between the one that is asked for and the one that is scored."""
 
 
-@jit
+@inner
 def score(vectors: Floats, node: Int, query: Floats, euclidean: bool) -> np.float32:
     """Return a float32 number that is smaller for better rows: squared distance, or -product."""
     total = np.float32(0)
@@ -52,7 +52,7 @@ def rank(
             count = np.int64(insert(found[i], scores[i], count, proposed[i, j], number))
 
 
-@jit
+@inner
 def insert(found: Keys, scores: Floats, count: Int, node: Int, number: np.float32) -> Int:
     """Put a node into an answer of `count`, the best first, ties by node; return their number.
 

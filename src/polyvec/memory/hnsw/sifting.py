@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from polyvec.memory.hnsw.jit import jit
+from polyvec.memory.hnsw.jit import inner, jit
 from polyvec.memory.hnsw.kernels import (
     GROUP,
     NONE,
@@ -48,7 +48,7 @@ def listing(owners: Places, allowed: Flags) -> Places:
     return found[:count]
 
 
-@jit
+@inner
 def sift(
     space: Space, square: Int, passing: Passing, listed: Places, width: Int, scratch: Scratch
 ) -> Int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from polyvec.memory.hnsw.jit import jit
+from polyvec.memory.hnsw.jit import inner, jit
 from polyvec.memory.hnsw.kernels import (
     NONE,
     Flags,
@@ -50,7 +50,7 @@ class Walk(NamedTuple):
     threads: int = 1
 
 
-@jit
+@inner
 def take(pool: Keys, size: Int, passing: Passing, found: Keys) -> Int:
     """Name the owners of the nodes of a pool that pass, as many as `found` holds.
 
