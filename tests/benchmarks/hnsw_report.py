@@ -123,14 +123,14 @@ def _builds(work: dict[str, Any]) -> str:
             rows.append([name, shown, f"{one['cpu_s']:.1f}", f"{each:.0f}", f"{beyond:.0f}"])
         heads = (data, "settings", "build, CPU s", "bytes a row", "beyond the float32 rows")
         parts.append(rows_of(heads, rows))
-    tried = work.get("build", {})
-    if tried:
+    for size in work.get("build", []):
+        times = "one run" if size["rounds"] == 1 else f"medians of {size['rounds']}"
+        what = f"m/efc, {size['rows']:,} rows, built in turn, {times}"
         rows = [
-            [name, f"{one['cpu_s']:.2f}", f"{one['recall']:.4f}"] for name, one in tried.items()
+            [name, f"{one['cpu_s']:.2f}", f"{one['recall']:.4f}"]
+            for name, one in size["tried"].items()
         ]
-        parts.append(
-            rows_of(("m/efc, built in turn, medians", "CPU s", "recall@10, pool 64"), rows)
-        )
+        parts.append(rows_of((what, "CPU s", "recall@10, pool 64"), rows))
     words = (
         "Sizes are of the saved file, for polyvec of the arrays beyond the rows, which the store "
         "has anyway. Settings: m/ef_construction, degree/window, or edges."
