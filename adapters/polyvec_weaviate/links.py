@@ -150,11 +150,8 @@ class Link:
         self._closed = False
         self._lock = threading.Lock()
         self.client: weaviate.WeaviateClient | None = None
-
-    @property
-    def version(self) -> tuple[int, int, int] | None:
-        """Version of the server, None before the first I/O."""
-        return _version_of(self.client)
+        self.version: tuple[int, int, int] | None = None
+        """Of the server, None before the first I/O."""
 
     def open(self) -> weaviate.WeaviateClient:
         """Return the client; connected when nobody has yet."""
@@ -170,6 +167,7 @@ class Link:
                 except BaseException:
                     made.close()
                     raise
+                self.version = _version_of(made)
                 self.client = made
             return self.client
 
@@ -196,11 +194,8 @@ class AsyncLink:
         self._closed = False
         self._lock = asyncio.Lock()
         self.client: weaviate.WeaviateAsyncClient | None = None
-
-    @property
-    def version(self) -> tuple[int, int, int] | None:
-        """Version of the server, None before the first I/O."""
-        return _version_of(self.client)
+        self.version: tuple[int, int, int] | None = None
+        """Of the server, None before the first I/O."""
 
     async def open(self) -> weaviate.WeaviateAsyncClient:
         """Return the client; connected when nobody has yet."""
@@ -216,6 +211,7 @@ class AsyncLink:
                 except BaseException:
                     await made.close()
                     raise
+                self.version = _version_of(made)
                 self.client = made
             return self.client
 
@@ -258,8 +254,6 @@ async def _connect_async(client: weaviate.WeaviateAsyncClient) -> None:
     connection._grpc_stub = _AsyncStub(connection._grpc_stub)  # noqa: SLF001 - see the module
 
 
-def _version_of(client: Any) -> tuple[int, int, int] | None:
-    if client is None:
-        return None
+def _version_of(client: Any) -> tuple[int, int, int]:
     found = _inside(client)._weaviate_version  # noqa: SLF001 - asked for when connecting
     return found.major, found.minor, found.patch
