@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from qdrant_client import models
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from polyvec_qdrant._position import PointId
     from polyvec_qdrant._schema import Layout
 
-NOT_READ = [NS, TERMS, ORDER]
-"""Fields of ours that only filters need."""
+NOT_READ: Final = models.PayloadSelectorExclude(exclude=[NS, TERMS, ORDER])
+"""All but the fields of ours that only filters need; the client copies it."""
 
 
 def filter_of(target: Target, native: Where | None) -> models.Filter:
@@ -84,7 +84,7 @@ def with_payload(target: Target, columns: Columns) -> Any:
     if not layout.ours:
         return True
     fields = _codec.fields_for(columns)
-    return models.PayloadSelectorExclude(exclude=NOT_READ) if fields is None else fields
+    return NOT_READ if fields is None else fields
 
 
 def with_vectors(target: Target, columns: Columns) -> bool | list[str]:
