@@ -426,7 +426,10 @@ def test_readers_of_an_alias_see_one_collection_or_the_other(
 
 
 def test_an_older_server_has_no_aliases(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(links, "_version_of", lambda _: (1, 31, 9))
+    def older(_client: object) -> tuple[int, int, int]:
+        return (1, 31, 9)
+
+    monkeypatch.setattr(links, "_version_of", older)
     with polyvec.connect(url) as old:
         assert Feature.ALIASES in old.capabilities.features, "nobody has asked the server yet"
         old.ping()
