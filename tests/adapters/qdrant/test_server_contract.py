@@ -289,6 +289,20 @@ def test_settings_of_a_search(
     assert body["searches"][0]["params"] == sent
 
 
+def test_a_search_without_settings_sends_none(
+    stub: Stub, store: VectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = deepcopy(INFO)
+    del info["config"]["metadata"]  # which has an ef for every search
+    monkeypatch.setitem(ANSWERS, "GET /collections/docs", info)
+    docs = store.collection("docs")
+    docs.query([1, 2, 3])
+    docs.query([1, 2, 3], search=HNSW(ef_search=300))
+    (plain, wide) = stub.bodies("query/batch")
+    assert plain["searches"][0].get("params") is None
+    assert wide["searches"][0]["params"] == {"hnsw_ef": 300, "exact": False}
+
+
 @pytest.mark.parametrize("own", [True, False], ids=["of the vector", "of the collection"])
 @pytest.mark.parametrize("ours", [True, False], ids=["ours", "native"])
 def test_quantised_hits_are_scored_again(
