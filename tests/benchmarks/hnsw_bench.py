@@ -70,14 +70,18 @@ class Bench:
         self._ready: dict[tuple[str, str], Peer] = {}
         folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / "work.json"
-        asked = {"data": path.name if path else "sample", "sizes": asdict(sizes)}
+        asked = {
+            "data": path.name if path else "sample",
+            "sizes": asdict(sizes),
+            "settings": {peer.name: [list(one) for one in peer.grid] for peer in PEERS},
+        }
         self.work: dict[str, Any] = {"asked": asked}
         if self._file.exists():
             old = json.loads(self._file.read_text(encoding="utf-8"))
             if old.get("asked") == asked:
                 self.work = old
             else:
-                self.say("other data or sizes than last time: everything is measured anew")
+                self.say("other data, sizes or settings than last time: all is measured anew")
                 for index in folder.glob("*.index"):
                     index.unlink()
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from hnsw_measure import qps_at
+from hnsw_measure import frontier, qps_at
 
 TARGETS: Final = (0.95, 0.99)
 USUAL: Final = ("hnswlib", "usearch", "faiss")
@@ -14,6 +13,7 @@ EQUAL: Final = 0.001
 """Recall by which two graphs may differ and still count as equal."""
 
 LONGEST_MS: Final = 50.0
+"""That a search may take while the graph is built anew."""
 
 
 class Mark(NamedTuple):
@@ -92,14 +92,14 @@ def _build(work: dict[str, Any]) -> list[Mark]:
     marks: list[Mark] = []
     for size in work.get("build", []):
         ours, theirs = (
-            _cheapest(one for one in size["tried"].values() if one["peer"] == name)
+            frontier((one for one in size["tried"].values() if one["peer"] == name), _cheapness)
             for name in ("polyvec", "hnswlib")
         )
         ratios: list[tuple[float, str]] = []
         for other in theirs:
             equal = [one for one in ours if one["recall"] >= other["recall"] - EQUAL]
             if equal:
-                mine = min(equal, key=lambda one: one["cpu_s"])
+                mine = max(equal, key=_cheapness)
                 words = f"{_short(mine)} for {_short(other)}"
                 ratios.append((other["cpu_s"] / mine["cpu_s"], words))
         if ratios:
@@ -111,13 +111,8 @@ def _build(work: dict[str, Any]) -> list[Mark]:
     return marks
 
 
-def _cheapest(tried: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return those that no other one beats in both recall and cost."""
-    best: list[dict[str, Any]] = []
-    for one in sorted(tried, key=lambda one: (-one["recall"], one["cpu_s"])):
-        if not best or one["cpu_s"] < best[-1]["cpu_s"]:
-            best.append(one)
-    return best
+def _cheapness(built: dict[str, Any]) -> float:
+    return -float(built["cpu_s"])
 
 
 def _short(one: dict[str, Any]) -> str:

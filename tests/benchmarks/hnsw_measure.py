@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -72,11 +72,15 @@ def curves(
     return points
 
 
-def frontier(points: Sequence[Point]) -> list[Point]:
+def _speed(point: Point) -> float:
+    return float(point["qps"])
+
+
+def frontier(points: Iterable[Point], speed: Callable[[Point], float] = _speed) -> list[Point]:
     """Return the points that no other beats in both recall and speed, by rising recall."""
     best: list[Point] = []
-    for point in sorted(points, key=lambda one: (-one["recall"], -one["qps"])):
-        if not best or point["qps"] > best[-1]["qps"]:
+    for point in sorted(points, key=lambda one: (-one["recall"], -speed(one))):
+        if not best or speed(point) > speed(best[-1]):
             best.append(point)
     return best[::-1]
 

@@ -28,12 +28,7 @@ Settings: TypeAlias = tuple[int, int]
 
 POOLS: Final = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 400)
 DEEP_POOLS: Final = (100, 128, 192, 256, 400, 600, 900)
-LINKS: Final[tuple[Settings, ...]] = (
-    (16, 100),
-    (16, 200),
-    (24, 100),
-    (24, 200),
-)
+LINKS: Final[tuple[Settings, ...]] = ((16, 100), (16, 200), (24, 100), (24, 200))
 """m and ef_construction, as tried for every HNSW; a Vamana or flat graph has twice the degree."""
 
 FLAT_LINKS: Final[tuple[Settings, ...]] = ((24, 100), (32, 100), (32, 200), (48, 200))

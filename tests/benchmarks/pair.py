@@ -16,6 +16,10 @@ from polyvec import Collection, F
 from polyvec.types import Include
 
 PAGE: Final = 1_000
+CALLS: Final = 10
+"""Searches in one round."""
+LARGE_ROUNDS: Final = 5
+"""Of what takes many seconds a time."""
 EVERYTHING: Final[tuple[Include, ...]] = ("vector", "metadata", "text")
 
 
@@ -34,10 +38,10 @@ class Terms:
         Of the two collections.
     settings
         With which both are made.
-    large, scans
+    scans
         Rounds of what takes seconds a time; None for as many as were asked for.
-    calls, filtered_calls
-        Searches in one round.
+    filtered_calls
+        Filtered searches in one round.
     pause_s
         Seconds before the searches, in which a client lets go of the connections that writes side
         by side have opened: httpcore looks at each of them for every request.
@@ -47,10 +51,8 @@ class Terms:
     counted: tuple[Any, Any] | None = None
     names: tuple[str, str] = ("bench_ours", "bench_raw")
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    large: int | None = 5
     scans: int | None = None
-    calls: int = 10
-    filtered_calls: int = 10
+    filtered_calls: int = CALLS
     pause_s: float = 0.0
 
 
@@ -116,15 +118,13 @@ class Pair:
             1.05,
             before=self.anew,
         )
-        rounds = self._terms.large
-        told = "" if rounds is None else f", {rounds} rounds"
         yield Case(
-            f"upsert, 10,000 x 384 new{told}",
+            f"upsert, 10,000 x 384 new, {LARGE_ROUNDS} rounds",
             lambda: self.write(data),
             lambda: self.hand.upsert(data),
             1.05,
             before=self.anew,
-            rounds=rounds,
+            rounds=LARGE_ROUNDS,
         )
         self.anew()
         self.write(data)
@@ -162,7 +162,7 @@ class Pair:
             lambda: self.hand.query(next(queries)),
             1.05,
             50.0,
-            calls=self._terms.calls,
+            calls=CALLS,
         )
         yield Case(
             "query, filter keeps a fiftieth",
