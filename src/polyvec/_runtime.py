@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -100,28 +101,49 @@ class Slots:
     def __init__(self, limit: Callable[[], int]) -> None:
         self._limit = limit
         self._taken = 0
-        self._free = threading.Condition()
+        self._lock = threading.Lock()
+        self._waiting: deque[threading.Lock] = deque()
 
     def take(self, deadline: Deadline) -> None:
-        """Wait for a turn.
+        """Wait for a turn; first come, first served.
 
         Raises
         ------
         DeadlineError
             None came in time.
         """
-        with self._free:
-            if self._taken >= self._limit() and not self._free.wait_for(
-                lambda: self._taken < self._limit(), _patience_s(deadline)
-            ):
-                raise deadline.over()
-            self._taken += 1
+        with self._lock:
+            if not self._taken or self._taken < self._limit():
+                self._taken += 1
+                return
+            turn = threading.Lock()
+            turn.acquire()  # released by who hands it on
+            self._waiting.append(turn)
+        came = False
+        try:
+            came = turn.acquire(timeout=_patience_s(deadline))
+        finally:
+            if not came:
+                self._leave(turn)
+        if not came:
+            raise deadline.over()
+
+    def _leave(self, turn: threading.Lock) -> None:
+        """Wait no more; a turn that came meanwhile is handed on."""
+        with self._lock:
+            waited = turn in self._waiting
+            if waited:
+                self._waiting.remove(turn)
+        if not waited:
+            self.give()
 
     def give(self) -> None:
-        """Give a turn back."""
-        with self._free:
-            self._taken -= 1
-            self._free.notify()
+        """Hand a turn to who waits longest, else give it back."""
+        with self._lock:
+            if self._waiting and self._taken <= self._limit():
+                self._waiting.popleft().release()
+            else:
+                self._taken -= 1
 
 
 class SharedLock:

@@ -127,7 +127,7 @@ class Slots:
 
     async def take(self) -> None:
         """Wait for a turn; first come, first served."""
-        if self._taken < self._limit():
+        if not self._taken or self._taken < self._limit():
             self._taken += 1
             return
         turn = asyncio.get_running_loop().create_future()
