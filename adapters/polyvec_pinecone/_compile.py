@@ -110,6 +110,8 @@ def leaf(node: Leaf, negated: bool) -> Bounds:
 
 def _matching(path: Path, tests: Tests) -> Side:
     """Return the condition of the records for which one of the tests holds."""
+    if len(tests) == 1:  # most leaves: no groups to make
+        return both(_has_class(path, tests[0].codes), tests[0].holds)
     return either(
         *(
             both(_has_class(path, codes), either(*(test.holds for test in group)))
@@ -147,6 +149,8 @@ def _tests(node: Leaf) -> tuple[Tests, bool]:
     """Return the tests of a leaf on a top-level field, and whether one looks at a list."""
     path = node.path
     match node:
+        case Eq(_, str(text)) if "\0" not in text:  # most filters: as `_equal` has it
+            return [Test("s", among(path[0], [text]), outside(path[0], [text]))], False
         case Eq(_, value):
             return _equal(path, (value,))
         case In(_, values):
