@@ -47,7 +47,7 @@ class ByHand:
     """
 
     def __init__(self, client: weaviate.WeaviateClient, name: str) -> None:
-        self.collection = client.collections.use(name)
+        self.collection = client.collections.use(name, skip_argument_validation=True)
         marker = json.loads(str(self.collection.config.get().description))["polyvec"]
         self.guard = f"_polyvec_in_{marker['number']}"
         self.space = f"{marker['number']}=|"
