@@ -20,7 +20,7 @@ from polyvec.errors import (
 )
 from polyvec.metadata import has_surrogate
 from polyvec.schema import HNSW, IVF, Flat
-from polyvec.types import ALL_COLUMNS, Include, Metric, as_any
+from polyvec.types import ALL_COLUMNS, USUAL, USUAL_COLUMNS, Include, Metric, as_any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,6 +132,8 @@ def check_min_score(value: object) -> float | None:
 
 def check_columns(include: object) -> frozenset[Include]:
     """Return the columns that `include` names."""
+    if include is USUAL:
+        return USUAL_COLUMNS
     if not isinstance(include, (tuple, list, set, frozenset)):
         raise InvalidRequestError(
             f"include={include!r}: expected a tuple of 'metadata', 'text', 'vector', "
@@ -255,9 +257,8 @@ def faulty_rows(block: Vector, metric: Metric) -> list[int]:
 
 
 def _is_faulty(vector: Vector, metric: Metric) -> bool:
-    with np.errstate(over="ignore", invalid="ignore"):
-        square = float(np.dot(vector, vector))
-    if _TINY < square < math.inf:  # one pass tells that it is right; NaN compares as false
+    # Unlike dot, vdot has no warning to suppress where a square overflows.
+    if _TINY < np.vdot(vector, vector) < math.inf:  # it is right, then; NaN compares as false
         return False
     if not np.isfinite(vector).all():
         return True

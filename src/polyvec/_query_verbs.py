@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from polyvec import _checks, _search
 from polyvec._arguments import check_query
 from polyvec._bound import Bound
 from polyvec._ranking import Plan, to_hits
 from polyvec.records import M
+from polyvec.types import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from polyvec.schema import Index
     from polyvec.types import Include, Vector
 
-DEFAULT: Final[tuple[Include, ...]] = ("metadata", "text")
-
 
 class QueryVerbs(Bound[M]):
     """Query, by one vector or by many."""
@@ -37,7 +36,7 @@ class QueryVerbs(Bound[M]):
         top_k: int = 10,
         filter: Filter | Mapping[str, Any] | None = None,
         min_score: float | None = None,
-        include: Sequence[Include] = DEFAULT,
+        include: Sequence[Include] = USUAL,
         search: Index | None = None,
         exact: bool = False,
         max_candidates: int | None = None,
@@ -96,7 +95,7 @@ class QueryVerbs(Bound[M]):
         top_k: int = 10,
         filter: Filter | Mapping[str, Any] | None = None,
         min_score: float | None = None,
-        include: Sequence[Include] = DEFAULT,
+        include: Sequence[Include] = USUAL,
         search: Index | None = None,
         exact: bool = False,
         max_candidates: int | None = None,

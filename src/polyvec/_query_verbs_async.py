@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from polyvec import _checks, _search_async
 from polyvec._arguments import check_query
 from polyvec._bound_async import AsyncBound
 from polyvec._ranking import Plan, to_hits
 from polyvec.records import M
+from polyvec.types import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from polyvec.schema import Index
     from polyvec.types import Include, Vector
 
-DEFAULT: Final[tuple[Include, ...]] = ("metadata", "text")
-
 
 class AsyncQueryVerbs(AsyncBound[M]):
     """Query, by one vector or by many."""
@@ -36,7 +35,7 @@ class AsyncQueryVerbs(AsyncBound[M]):
         top_k: int = 10,
         filter: Filter | Mapping[str, Any] | None = None,
         min_score: float | None = None,
-        include: Sequence[Include] = DEFAULT,
+        include: Sequence[Include] = USUAL,
         search: Index | None = None,
         exact: bool = False,
         max_candidates: int | None = None,
@@ -95,7 +94,7 @@ class AsyncQueryVerbs(AsyncBound[M]):
         top_k: int = 10,
         filter: Filter | Mapping[str, Any] | None = None,
         min_score: float | None = None,
-        include: Sequence[Include] = DEFAULT,
+        include: Sequence[Include] = USUAL,
         search: Index | None = None,
         exact: bool = False,
         max_candidates: int | None = None,

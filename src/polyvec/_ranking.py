@@ -110,10 +110,11 @@ def checked(found: Found, predicate: Predicate | None) -> Found:
 def finish(found: Found, plan: Plan, metric: Metric) -> Found:
     """Order by score, ties by id; apply `min_score`; cut to `top_k`."""
     ids, values = found.batch.ids, found.scores.tolist()
-    if metric is Metric.COSINE:  # a list of a few numbers is faster without numpy
+    if metric is Metric.COSINE and values and not -1.0 <= min(values) <= max(values) <= 1.0:
         values = [min(1.0, max(-1.0, value)) for value in values]
-    if plan.min_score is None and len(ids) <= plan.top_k and _falls(values):
-        return Found(found.batch.only(plan.columns), np.array(values))
+    elif plan.min_score is None and len(ids) <= plan.top_k and _falls(values):
+        batch = found.batch.only(plan.columns)  # most answers of a server
+        return found if batch is found.batch else Found(batch, found.scores)
     order = sorted(range(len(ids)), key=lambda row: (-values[row], ids[row]))
     if plan.min_score is not None:
         order = [row for row in order if values[row] >= plan.min_score]
@@ -123,7 +124,7 @@ def finish(found: Found, plan: Plan, metric: Metric) -> Found:
 
 
 def _falls(values: list[float]) -> bool:
-    """Tell whether each value is less than the one before: most answers of a server."""
+    """Tell whether each value is less than the one before."""
     return all(map(gt, values, values[1:]))
 
 

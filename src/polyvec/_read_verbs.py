@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from polyvec import _checks, _cursor, _ranking, _reads
 from polyvec._bound import Bound
@@ -12,7 +12,7 @@ from polyvec.bounds import ALL, NONE
 from polyvec.evaluate import why
 from polyvec.records import M, make_record
 from polyvec.schema import CollectionInfo
-from polyvec.types import METADATA, WHOLE
+from polyvec.types import METADATA, USUAL, WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from polyvec.primitives import KeyRange
     from polyvec.records import RecordBatch, VectorRecord
     from polyvec.types import Include
-
-DEFAULT: Final[tuple[Include, ...]] = ("metadata", "text")
 
 
 class ReadVerbs(Bound[M]):
@@ -85,7 +83,7 @@ class ReadVerbs(Bound[M]):
         *,
         batch_size: int = 1000,
         after: str | None = None,
-        include: Sequence[Include] = DEFAULT,
+        include: Sequence[Include] = USUAL,
         span: KeyRange | None = None,
         consistency: str | None = None,
         timeout_s: float | None = None,

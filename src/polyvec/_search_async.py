@@ -43,18 +43,25 @@ async def search(scope: AsyncScope, queries: Vector, plan: Plan) -> list[Found]:
     if plan.predicate is not None:
         k = min(k * OVERFETCH, most, plan.budget)
     firsts = await _searches(scope, queries, plan, k)
+    metric = scope.source.opened.metric
+    if len(firsts) == 1:
+        return [finish(await _settle(scope, queries, plan, k, firsts[0]), plan, metric)]
 
     def settling(at: int) -> Callable[[], Awaitable[Found]]:
         return lambda: _settle(scope, queries[at : at + 1], plan, k, firsts[at])
 
     settled = await scope.together([settling(at) for at in range(len(firsts))])
-    return [finish(found, plan, scope.source.opened.metric) for found in settled]
+    return [finish(found, plan, metric) for found in settled]
 
 
-async def _searches(scope: AsyncScope, queries: Vector, plan: Plan, k: int) -> list[Found]:
+async def _searches(scope: AsyncScope, queries: Vector, plan: Plan, k: int) -> Sequence[Found]:
     upper = plan.compiled.bounds.upper
     native = None if upper is ALL else upper
     size = scope.capabilities.limits.query_batch
+    if len(queries) <= size:
+        return await scope.read(
+            "search", scope.adapter.search, queries, native, k, plan.fetched, plan.params
+        )
 
     def searching(start: int) -> Callable[[], Awaitable[Sequence[Found]]]:
         part = queries[start : start + size]

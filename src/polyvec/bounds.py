@@ -110,7 +110,10 @@ EVERYTHING: Final = Compiled(And(), Bounds.exactly(ALL), And(), None)
 def compile_filter(node: Filter, compiler: Compiler, layout: Any) -> Compiled:
     """Compile a checked filter; pure, may raise `StaleLayout` from the adapter."""
     node = normal_form(node)
-    clauses = node.operands if isinstance(node, And) else (node,)
+    if not isinstance(node, And):
+        bounds = _bounds(node, compiler, layout)
+        return Compiled(node, bounds, *((node, None) if bounds.exact else (And(), node)))
+    clauses = node.operands
     parts = [_bounds(clause, compiler, layout) for clause in clauses]
     bounds = _join(parts, compiler.all_of, neutral=ALL, absorbing=NONE)
     if bounds.exact:

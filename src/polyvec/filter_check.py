@@ -69,6 +69,8 @@ def check_depth(filter: Filter) -> None:
     Everything that walks a filter by recursion relies on it. Nested `And` in `And`, `Or` in `Or`
     and pairs of `Not` do not count.
     """
+    if not isinstance(filter, (And, Or, Not)):
+        return
     found = depth(flatten(filter))
     if found > MAX_DEPTH:
         raise FilterError(

@@ -103,7 +103,17 @@ def to_json(metadata: MetadataDict, *, sort_keys: bool = False) -> str:
 
 def from_json(text: str | bytes) -> MetadataDict:
     """Return the metadata that `to_json` wrote."""
-    value: MetadataDict = _DECODER.decode(text if isinstance(text, str) else text.decode())
+    if not isinstance(text, str):
+        text = text.decode()
+    tagged = DATETIME_TAG in text or "\\u" in text  # people may write a character as its code
+    decoder = _DECODER if tagged else _UNTAGGED
+    value: MetadataDict
+    try:
+        value, end = decoder.raw_decode(text)
+    except ValueError:  # an error, or white space before it, which `to_json` never writes
+        value, end = decoder.decode(text), len(text)
+    if end != len(text):  # as above, after it
+        value = decoder.decode(text)
     return value
 
 
@@ -302,3 +312,5 @@ def _encoder(*, sort_keys: bool) -> json.JSONEncoder:
 _ENCODER: Final = _encoder(sort_keys=False)
 _SORTED_ENCODER: Final = _encoder(sort_keys=True)
 _DECODER: Final = json.JSONDecoder(object_hook=_untag_datetime)
+_UNTAGGED: Final = json.JSONDecoder()
+"""For texts without a datetime: most."""

@@ -12,7 +12,7 @@ from pydantic.types import Strict
 from typing_extensions import TypeVar
 
 from polyvec.errors import InvalidRecordError, NotIncludedError
-from polyvec.types import ALL_COLUMNS, Include, MetadataDict, Vector
+from polyvec.types import Include, MetadataDict, Vector
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -222,7 +222,11 @@ class RecordBatch:
 
     def only(self, columns: frozenset[Include]) -> RecordBatch:
         """Return the batch with the given columns; the others become None."""
-        if columns == ALL_COLUMNS:
+        if (
+            ("vector" in columns or (self.vectors is None and self.present is None))
+            and ("metadata" in columns or self.metadata is None)
+            and ("text" in columns or self.texts is None)
+        ):
             return self
         return replace(
             self,

@@ -33,7 +33,8 @@ def normal_form(filter: Filter) -> Filter:
     >>> normal_form(~((F("a") == 1) & ~(F("b") < 2)))
     (F('a') != 1) | (F('b') < 2)
     """
-    return fold(push_not(flatten(filter)))
+    joined = isinstance(filter, (And, Or, Not))
+    return fold(push_not(flatten(filter)) if joined else filter)
 
 
 def is_all(filter: Filter | None) -> bool:

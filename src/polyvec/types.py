@@ -21,10 +21,14 @@ MetadataDict: TypeAlias = dict[str, Any]
 Include: TypeAlias = Literal["metadata", "text", "vector"]
 """A column that a read can return beside the ids."""
 
+USUAL: Final[tuple[Include, ...]] = ("metadata", "text")
+"""What verbs include by default."""
+
 WHOLE: Final[tuple[Include, ...]] = ("metadata", "text", "vector")
 """What `include=` names to read all of a record."""
 
 ALL_COLUMNS: Final[frozenset[Include]] = frozenset(("metadata", "text", "vector"))
+USUAL_COLUMNS: Final[frozenset[Include]] = frozenset(USUAL)
 METADATA: Final[frozenset[Include]] = frozenset(("metadata",))
 VECTOR: Final[frozenset[Include]] = frozenset(("vector",))
 NO_COLUMNS: Final[frozenset[Include]] = frozenset()
