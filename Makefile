@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 STORE ?=
-JOBS ?= 2
+JOBS ?= 3
 DATA ?=
 BENCH_ARGS ?= --write
 PYTEST_ARGS ?=
@@ -32,7 +32,7 @@ $(STAMP): requirements/dev.txt pyproject.toml src/polyvec/_version.py
 demo: $(STAMP) ## show polyvec on 2,000 real records (STORE=url for another store)
 	@$(BIN)/polyvec demo $(STORE)
 
-test: check ## check, then run all tests (JOBS=2, PYTEST_ARGS=...)
+test: check ## check, then run all tests (JOBS=3, PYTEST_ARGS=...)
 	@$(BIN)/python -m tests.services.weaviate # builds a server once, which takes minutes
 	@$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
