@@ -60,10 +60,10 @@ def batch_of(got: Mapping[str, Any], columns: Columns, target: Target) -> Record
 
 
 def pick(got: Mapping[str, Any], rows: Sequence[int]) -> dict[str, Any]:
-    """Return the given rows of an answer, in the given order."""
+    """Return the given rows of an answer, in the given order; vectors may be left out of it."""
     columns = {name: got.get(name) for name in COLUMNS}
     picked: dict[str, Any] = {
-        name: None if column is None else [column[row] for row in rows]
+        name: None if column is None else [column[row] for row in rows] if len(column) else []
         for name, column in columns.items()
     }
     picked[REREAD] = got.get(REREAD, ())
@@ -103,7 +103,7 @@ def selected(
 def renewed(got: dict[str, Any], again: Mapping[str, Any], rows: Sequence[int]) -> dict[str, Any]:
     """Return an answer in which these rows are as they were read again.
 
-    A record that has gone meanwhile is left out.
+    A record that has gone meanwhile is left out. Vectors that were left out stay so.
     """
     place = {record_id: at for at, record_id in enumerate(again["ids"])}
     ids: list[str] = got["ids"]
@@ -112,11 +112,12 @@ def renewed(got: dict[str, Any], again: Mapping[str, Any], rows: Sequence[int]) 
     out: dict[str, Any] = {"ids": [ids[row] for row in kept]}
     for name in COLUMNS[1:]:
         column, new = got.get(name), again.get(name)
-        if column is not None:
-            out[name] = [
-                column[row] if (at := fresh.get(row)) is None else new[at]  # type: ignore[index]  # the same columns were asked for
-                for row in kept
-            ]
+        if column is None or new is None:
+            continue
+        if len(new) < len(again["ids"]):
+            out[name] = []
+        else:
+            out[name] = [column[row] if (at := fresh.get(row)) is None else new[at] for row in kept]
     if "distances" in got:
         out["distances"] = [got["distances"][row] for row in kept]
     out[REREAD] = {*got.get(REREAD, ()), *(ids[row] for row in rows)}

@@ -186,10 +186,16 @@ def fingerprints(vectors: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float
 
 
 def torn_rows(got: Mapping[str, Any]) -> list[int]:
-    """Return the rows of an answer that hold parts of two writes; none where nothing was read."""
+    """Return the rows of an answer that hold parts of two writes; none where nothing was read.
+
+    A collection whose first records are just being written may have no index yet: Chroma answers
+    with all that was asked for but the vectors (seen once, in a run beside eight first writers).
+    """
     metadatas, embeddings = got.get("metadatas"), got.get("embeddings")
     if metadatas is None:
         return []
+    if embeddings is not None and len(embeddings) < len(metadatas):
+        return list(range(len(metadatas)))
     torn: list[int] = []
     checked: list[tuple[int, float]] = []
     for row, native in enumerate(metadatas):

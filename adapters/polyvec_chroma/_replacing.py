@@ -54,6 +54,8 @@ def replacing(
         What Chroma has of these ids: metadata, documents and embeddings.
     """
     place = {record_id: at for at, record_id in enumerate(old["ids"])}
+    # Chroma leaves the vectors out while the first writer's index is not there: see `torn_rows`.
+    with_vectors = len(old["embeddings"]) == len(place) if place else False
     metadatas: list[NativeRow | None] = []
     same: list[int] = []
     other: list[int] = []
@@ -66,7 +68,7 @@ def replacing(
         metadata = stale_keys(old["metadatas"][at], rows[row])
         metadatas.append(metadata or None)
         # An update with a text and no vector would have the text embedded.
-        stays = bool(metadata) and old["documents"][at] == documents[row]
+        stays = with_vectors and bool(metadata) and old["documents"][at] == documents[row]
         stays = stays and _is_same(old["embeddings"][at], vectors[row])
         (same if stays else other).append(row)
 

@@ -157,6 +157,13 @@ def test_a_vector_that_stays_is_not_written_again() -> None:
     assert np.array_equal(plan.written["embeddings"], vectors[:2])
     retold = _replacing.replacing(batch.ids, vectors, rows, ["x", "", "new"], old)
     assert retold.rewritten is None, "an update with a text would embed it"
+    # As Chroma answers where the first writer of a collection is not done.
+    early: dict[str, Any] = {**old, "embeddings": np.array([])}
+    again = _replacing.replacing(batch.ids, vectors, rows, texts, early)
+    assert again.rewritten is None
+    assert again.written is not None
+    assert again.written["ids"] == batch.ids
+    assert again.written["metadatas"] == [*plan.written["metadatas"], rows[2]]
     nothing: dict[str, Any] = {"ids": []}
     assert _replacing.replacing(batch.ids, vectors, rows, texts, nothing).rewritten is None
 
