@@ -81,6 +81,8 @@ def leaf(node: Leaf, complement: bool, server: bool) -> Bounds:
     match node:
         case Exists(path):
             return _tagged([tag(kind, path) for kind in CLASSES], complement)
+        case Eq(path, str(value)):  # most filters: one group of one value
+            return _compared("s", path, [value], complement, server)
         case Eq(path, value):
             return _one_of(path, [value], complement, server)
         case In(path, values):

@@ -7,6 +7,7 @@ Every value enters an expression here, by `quoted` or `number`; nothing is paste
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from polyvec_milvus._layout import NS, SIDE, TAGS, moment_text, whole
@@ -25,6 +26,9 @@ _BEFORE_SURROGATES: Final = 0xD7FF
 _AFTER_SURROGATES: Final = 0xE000
 _NAMEABLE: Final = "\n\r\t"
 _FIRST_PRINTABLE: Final = 32
+
+PATHS: Final = 1_024
+"""Paths that are remembered: an application's filters name the same few."""
 
 
 def quoted(text: str) -> str:
@@ -57,11 +61,13 @@ def listed(literals: Iterable[str]) -> str:
     return f"[{', '.join(dict.fromkeys(literals))}]"
 
 
+@lru_cache(maxsize=PATHS)
 def column(name: str, path: Path) -> str:
     """Return a path inside of a JSON column."""
     return name + "".join(f"[{quoted(key)}]" for key in path)
 
 
+@lru_cache(maxsize=PATHS)
 def is_nameable(path: Path) -> bool:
     """Tell whether Milvus can name a path: not with control characters in a key."""
     return not any(
