@@ -90,20 +90,19 @@ class Bound(Generic[M]):
     def _scope(self, timeout_s: float | None, consistency: str | None = None) -> Scope:
         """Return the scope of one verb; refuses a closed store and impossible arguments."""
         self._source.caller.check_open()
-        can = self._can
         return Scope(
             self._source,
             self._namespace,
             Deadline(self._config.timeout_s if timeout_s is None else timeout_s),
-            check_consistency(consistency, can),
-            min(self._config.max_concurrency, can.limits.concurrency),
+            None if consistency is None else check_consistency(consistency, self._can),
+            self._config.max_concurrency,
         )
 
     def _rules(self) -> Rules:
         return Rules(self.dimension, self.metric, self._model, self._config.max_metadata_bytes)
 
     def _where(self, filter: Filter | Mapping[str, Any] | None) -> Filter | None:
-        return check_where(filter, self._model)
+        return None if filter is None else check_where(filter, self._model)
 
     def _attempt(self, scope: Scope, work: Callable[[], T]) -> T:
         """Carry out a verb; when the layout turns out to be stale, read it and start again."""

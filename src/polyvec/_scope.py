@@ -110,8 +110,8 @@ class Scope:
         Until when.
     consistency
         `"strong"`, or None for the backend's default.
-    concurrency
-        Most primitives under way at once.
+    most_at_once
+        How many primitives may be under way at once, as the store is configured.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Scope:
         namespace: str,
         deadline: Deadline,
         consistency: str | None,
-        concurrency: int,
+        most_at_once: int,
     ) -> None:
         self.source = source
         self.caller = source.caller
@@ -128,12 +128,17 @@ class Scope:
         self.namespace = namespace
         self.deadline = deadline
         self.consistency = consistency
-        self.concurrency = concurrency
+        self._most_at_once = most_at_once
 
     @property
     def capabilities(self) -> Capabilities:
         """The store's capabilities."""
         return self.adapter.capabilities
+
+    @property
+    def concurrency(self) -> int:
+        """Most primitives under way at once, of the verb and in the store."""
+        return min(self._most_at_once, self.capabilities.limits.concurrency)
 
     @property
     def target(self) -> Target:
@@ -153,7 +158,14 @@ class Scope:
 
     def read(self, operation: str, primitive: Callable[..., T], *args: Any) -> T:
         """Call a primitive that reads, with the verb's consistency."""
-        return self.run(operation, primitive, *args, consistency=self.consistency)
+        return self.caller.run(
+            operation,
+            primitive,
+            Target(self.source.opened, self.namespace),
+            *args,
+            deadline=self.deadline,
+            consistency=self.consistency,
+        )
 
     def together(self, calls: Sequence[Callable[[], T]]) -> list[T]:
         """Run reads, a bounded number at once; the first failure is raised."""

@@ -109,8 +109,8 @@ class AsyncScope:
         Until when.
     consistency
         `"strong"`, or None for the backend's default.
-    concurrency
-        Most primitives under way at once.
+    most_at_once
+        How many primitives may be under way at once, as the store is configured.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class AsyncScope:
         namespace: str,
         deadline: Deadline,
         consistency: str | None,
-        concurrency: int,
+        most_at_once: int,
     ) -> None:
         self.source = source
         self.caller = source.caller
@@ -127,12 +127,17 @@ class AsyncScope:
         self.namespace = namespace
         self.deadline = deadline
         self.consistency = consistency
-        self.concurrency = concurrency
+        self._most_at_once = most_at_once
 
     @property
     def capabilities(self) -> Capabilities:
         """The store's capabilities."""
         return self.adapter.capabilities
+
+    @property
+    def concurrency(self) -> int:
+        """Most primitives under way at once, of the verb and in the store."""
+        return min(self._most_at_once, self.capabilities.limits.concurrency)
 
     @property
     def target(self) -> Target:
@@ -154,7 +159,14 @@ class AsyncScope:
 
     async def read(self, operation: str, primitive: Callable[..., Awaitable[T]], *args: Any) -> T:
         """Call a primitive that reads, with the verb's consistency."""
-        return await self.run(operation, primitive, *args, consistency=self.consistency)
+        return await self.caller.run(
+            operation,
+            primitive,
+            Target(self.source.opened, self.namespace),
+            *args,
+            deadline=self.deadline,
+            consistency=self.consistency,
+        )
 
     async def together(self, calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
         """Run reads, a bounded number at once; the first failure is raised."""
