@@ -11,13 +11,16 @@ from weaviate.classes.query import Filter
 
 from polyvec._canonical import record_uuid
 from polyvec.errors import PartialWriteError, RejectedError
+from polyvec.metadata import from_json
 from polyvec.primitives import Found
 from polyvec.records import RecordBatch
 from polyvec.types import Metric
 from polyvec_weaviate import _codec, _conditions, _native
-from polyvec_weaviate._layout import NS, VECTOR, namespace_term
+from polyvec_weaviate._layout import DOC, ID, NS, TEXT, VECTOR, namespace_term
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from polyvec.primitives import Columns, Target
     from polyvec_weaviate._conditions import Condition
     from polyvec_weaviate._schema import Layout
@@ -103,15 +106,47 @@ def batch_of(objects: Sequence[Any], columns: Columns, target: Target) -> Record
 def found_of(objects: Sequence[Any], columns: Columns, target: Target) -> Found:
     """Return one answer of a search, scored as polyvec does."""
     distances = [each.metadata.distance for each in objects]
+    return Found(batch_of(objects, columns, target), scores_of(distances, target.collection.metric))
+
+
+def scores_of(distances: Sequence[float], metric: Metric) -> npt.NDArray[np.float64]:
+    """Return the scores of Weaviate's distances, shape `(n,)`."""
     # Lists: the answers are short, and numpy takes its time for each step.
-    match target.collection.metric:
+    match metric:
         case Metric.COSINE:  # up to 2.0000005 for opposite vectors
             scores = [min(1.0, max(-1.0, 1.0 - far)) for far in distances]
         case Metric.DOT:
             scores = [0.0 - far for far in distances]
         case _:
             scores = [0.0 - max(far, 0.0) ** 0.5 for far in distances]
-    return Found(batch_of(objects, columns, target), np.array(scores, dtype=np.float64))
+    return np.array(scores, dtype=np.float64)
+
+
+def replied(reply: Any, columns: Columns, metric: Metric) -> Found:
+    """Return one answer of a search of ours without vectors, from the server's own reply.
+
+    Parameters
+    ----------
+    reply
+        A `SearchReply` of Weaviate's gRPC contract, version 1.
+    columns
+        Without vectors.
+    """
+    rows = [(each.properties.non_ref_props.fields, each.metadata) for each in reply.results]
+    batch = RecordBatch(
+        ids=[fields[ID].text_value for fields, _ in rows],
+        vectors=None,
+        metadata=[from_json(fields[DOC].text_value) for fields, _ in rows]
+        if "metadata" in columns
+        else None,
+        texts=[_text_of(fields.get(TEXT)) for fields, _ in rows] if "text" in columns else None,
+    )
+    return Found(batch, scores_of([metadata.distance for _, metadata in rows], metric))
+
+
+def _text_of(value: Any) -> str | None:
+    """Return a property that may be missing or null."""
+    return str(value.text_value) if value is not None and value.HasField("text_value") else None
 
 
 def partial(batch: RecordBatch, errors: Mapping[int, Any]) -> PartialWriteError:

@@ -15,6 +15,7 @@ import grpc  # type: ignore[import-untyped]  # it has none, and stubs would be o
 import httpx
 import weaviate
 from weaviate.classes.init import AdditionalConfig, Auth, GrpcConfig, Timeout
+from weaviate.classes.query import MetadataQuery
 from weaviate.connect import ConnectionParams
 
 from polyvec._time_left import left, limit
@@ -23,6 +24,8 @@ from polyvec_weaviate._errors import CallFailed
 
 if TYPE_CHECKING:
     from polyvec_weaviate._config import WeaviateConfig
+
+DISTANCE: Final = MetadataQuery(distance=True)
 
 LONGEST_S: Final = 3600.0
 """For a call without a deadline."""
@@ -134,6 +137,31 @@ def _arguments_of(config: WeaviateConfig) -> dict[str, Any]:
         # They ask the package index for the client's newest version.
         "skip_init_checks": True,
     }
+
+
+def replying(there: Any, asked: dict[str, Any], properties: list[str]) -> Any:
+    """Send a search by a vector; return the server's own reply, or the coroutine that does.
+
+    What the client's `near_vector` adds, objects of the reply, is half of its work (450 of 930
+    function calls for ten records, client 4.23), and the adapter would take them apart again.
+    There is no public way to the reply. Decision 9.
+
+    Parameters
+    ----------
+    there
+        The client's handle of a collection.
+    asked
+        Arguments of `near_vector`.
+    properties
+        Names of those to return.
+    """
+    query = there.query
+    request = query._query.near_vector(  # noqa: SLF001 - see above
+        **asked,
+        return_metadata=query._parse_return_metadata(DISTANCE, False),  # noqa: SLF001
+        return_properties=properties,
+    )
+    return query._connection.grpc_search(request)  # noqa: SLF001 - see above
 
 
 class Link:

@@ -6,14 +6,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from weaviate.classes.aggregate import GroupByAggregate
-from weaviate.classes.query import Filter, MetadataQuery
+from weaviate.classes.query import Filter
 from weaviate.exceptions import WeaviateBaseError, WeaviateInsertManyAllFailedError
 
 from polyvec.errors import RejectedError, StoreError
 from polyvec.primitives import StaleLayout
-from polyvec_weaviate import _answers, _errors, _pages
+from polyvec_weaviate import _answers, _codec, _errors, _pages
 from polyvec_weaviate._errors import CallFailed
 from polyvec_weaviate._layout import NS
+from polyvec_weaviate.links import DISTANCE, replying
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 STORE: Final = "weaviate"
 SINGLY: Final = 20
 """Objects that are read one by one at most, where a filter did not find them: 1 ms each."""
-
-DISTANCE: Final = MetadataQuery(distance=True)
 
 
 class Requests:
@@ -136,12 +135,20 @@ class Requests:
         there = self._there(target)
         if there is None:
             return _answers.found_of([], columns, target)
+        asked = {
+            "near_vector": query.tolist(),
+            "target_vector": layout.vector or None,
+            "filters": where,
+            "limit": k,
+        }
         try:
+            if layout.ours and "vector" not in columns:
+                reply = replying(there, asked, _codec.properties_for(columns))
+                if not reply.results:
+                    self.check(layout)
+                return _answers.replied(reply, columns, target.collection.metric)
             answer = there.query.near_vector(
-                near_vector=query.tolist(),
-                target_vector=layout.vector or None,
-                filters=where,
-                limit=k,
+                **asked,
                 return_metadata=DISTANCE,
                 **_answers.reading(target, columns),
             )
