@@ -104,14 +104,25 @@ class Marks:
             return [one for one in ids if one in self._written]
 
 
-@contextmanager
-def noting(marks: Marks) -> Generator[None]:
-    """Have the answers to the requests made inside noted."""
-    token = _marks.set(marks)
-    try:
-        yield
-    finally:
-        _marks.reset(token)
+class Noting:
+    """Has the answers to the requests made inside noted.
+
+    Parameters
+    ----------
+    marks
+        Of the namespace that is asked.
+    """
+
+    __slots__ = ("_marks", "_token")
+
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
+
+    def __enter__(self) -> None:
+        self._token = _marks.set(self._marks)
+
+    def __exit__(self, *_: object) -> None:
+        _marks.reset(self._token)
 
 
 def _note(response: httpx.Response) -> httpx.Response:
