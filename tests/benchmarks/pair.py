@@ -18,7 +18,7 @@ from polyvec.types import Include
 PAGE: Final = 1_000
 CALLS: Final = 10
 """Searches in one round."""
-LARGE_ROUNDS: Final = 5
+LARGE_ROUNDS: Final = 30
 """Of what takes many seconds a time."""
 EVERYTHING: Final[tuple[Include, ...]] = ("vector", "metadata", "text")
 
