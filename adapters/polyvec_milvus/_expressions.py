@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from polyvec.paths import PATHS
 from polyvec_milvus._layout import NS, SIDE, TAGS, moment_text, whole
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ _BEFORE_SURROGATES: Final = 0xD7FF
 _AFTER_SURROGATES: Final = 0xE000
 _NAMEABLE: Final = "\n\r\t"
 _FIRST_PRINTABLE: Final = 32
-
-PATHS: Final = 1_024
-"""Paths that are remembered: an application's filters name the same few."""
 
 
 def quoted(text: str) -> str:

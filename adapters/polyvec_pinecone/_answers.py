@@ -112,11 +112,9 @@ def found(
     target: Target,
 ) -> Found:
     """Return one answer of a search, scored as polyvec does."""
-    if native is not None and native.condition is None:
-        kept = matching(rows, native, target)
-        rows, scores = [rows[at] for at in kept], [scores[at] for at in kept]
-    batch = batch_of(rows, columns, target)
-    return Found(batch, _vectors.to_scores(scores, target.collection.metric))
+    kept = matching(rows, native, target)
+    batch = batch_of([rows[at] for at in kept], columns, target)
+    return Found(batch, _vectors.to_scores([scores[at] for at in kept], target.collection.metric))
 
 
 def rows_for(target: Target, batch: RecordBatch) -> list[Any]:

@@ -149,8 +149,8 @@ def _tests(node: Leaf) -> tuple[Tests, bool]:
     """Return the tests of a leaf on a top-level field, and whether one looks at a list."""
     path = node.path
     match node:
-        case Eq(_, str(text)) if "\0" not in text:  # most filters: as `_equal` has it
-            return [Test("s", among(path[0], [text]), outside(path[0], [text]))], False
+        case Eq(_, str(text)) if "\0" not in text:  # most filters: nothing to sort by class
+            return [_is_one_of("s", path[0], [text])], False
         case Eq(_, value):
             return _equal(path, (value,))
         case In(_, values):
@@ -184,14 +184,19 @@ def _equal(path: Path, values: Sequence[Operand]) -> tuple[Tests, bool]:
     odd = [to_json(cast("Any", text)) for text in texts if "\0" in text]
     for codes, found in (("s", plain), ("S", odd)):
         if found:
-            tests.append(Test(codes, among(key, found), outside(key, found)))
+            tests.append(_is_one_of(codes, key, found))
     if bools:
         both_of_them = len(bools) == 2
         tests.append(Test("b", both_of_them or among(key, bools), outside(key, bools)))
     lists = [value_term("=", path, v) for v in values if isinstance(v, tuple)]
     if lists:
-        tests.append(Test("lm", among(TERMS, lists), outside(TERMS, lists)))
+        tests.append(_is_one_of("lm", TERMS, lists))
     return tests, bool(lists)
+
+
+def _is_one_of(codes: str, key: str, values: Sequence[Any]) -> Test:
+    """Return the test of a field, or of a list of terms, that is or has one of the values."""
+    return Test(codes, among(key, values), outside(key, values))
 
 
 def _equal_numbers(key: str, exact: str, rough: str, numbers: Sequence[float]) -> Tests:
@@ -200,7 +205,7 @@ def _equal_numbers(key: str, exact: str, rough: str, numbers: Sequence[float]) -
     large = [float(number) for number in numbers if abs(number) > SAFE]
     tests: Tests = []
     if held:
-        tests.append(Test(exact, among(key, held), outside(key, held)))
+        tests.append(_is_one_of(exact, key, held))
     if large:
         tests.append(Test(rough, among(key, large), outside(key, large), certain=False))
     return tests
@@ -209,9 +214,9 @@ def _equal_numbers(key: str, exact: str, rough: str, numbers: Sequence[float]) -
 def _any_item(path: Path, values: Sequence[Any]) -> Tests:
     plain = [value for value in values if isinstance(value, str) and "\0" not in value]
     terms = [value_term("@", path, value) for value in values]
-    tests = [Test("m", among(TERMS, terms), outside(TERMS, terms))]
+    tests = [_is_one_of("m", TERMS, terms)]
     if plain:
-        tests.append(Test("l", among(path[0], plain), outside(path[0], plain)))
+        tests.append(_is_one_of("l", path[0], plain))
     return tests
 
 

@@ -19,11 +19,13 @@ import httpx
 from pinecone import AsyncPinecone, Pinecone, RetryConfig
 from pinecone.errors.exceptions import PineconeValueError
 
+from polyvec._setting import Setting
 from polyvec._time_left import left, limit
 from polyvec.errors import ClosedError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
+    from contextlib import AbstractContextManager
 
     from polyvec_pinecone._config import PineconeConfig
 
@@ -104,25 +106,9 @@ class Marks:
             return [one for one in ids if one in self._written]
 
 
-class Noting:
-    """Has the answers to the requests made inside noted.
-
-    Parameters
-    ----------
-    marks
-        Of the namespace that is asked.
-    """
-
-    __slots__ = ("_marks", "_token")
-
-    def __init__(self, marks: Marks) -> None:
-        self._marks = marks
-
-    def __enter__(self) -> None:
-        self._token = _marks.set(self._marks)
-
-    def __exit__(self, *_: object) -> None:
-        _marks.reset(self._token)
+def noting(marks: Marks) -> AbstractContextManager[None]:
+    """Have the answers to the requests made inside noted."""
+    return Setting(_marks, marks)
 
 
 def _note(response: httpx.Response) -> httpx.Response:

@@ -9,7 +9,7 @@ from polyvec import _runtime_async
 from polyvec.errors import DeadlineError
 from polyvec_pinecone import _answers, _errors, _requests
 from polyvec_pinecone._names import DEFAULT
-from polyvec_pinecone.links import MarksOf, Noting, seconds_left
+from polyvec_pinecone.links import MarksOf, noting, seconds_left
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -187,7 +187,7 @@ class AsyncRecords:
         index = await self._link.index(layout.host)
         try:
             call = getattr(index, method)
-            with Noting(self._marks.get(layout.host, space)):
+            with noting(self._marks.get(layout.host, space)):
                 return await call(namespace=space, timeout=seconds_left(), **arguments)
         except Exception as exc:
             if not _errors.is_doubtful(exc):

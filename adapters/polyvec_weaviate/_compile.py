@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 from weaviate.classes.query import Filter
 
 from polyvec._canonical import canon, class_of
-from polyvec.bounds import Bounds
 from polyvec.filters import (
     Contains,
     ContainsAll,
@@ -32,9 +31,10 @@ from polyvec.filters import (
     StartsWith,
 )
 from polyvec_weaviate._conditions import Side, both, bounds, either, has, has_all
-from polyvec_weaviate._layout import CLASSES, FIRST_DATE, SPACE, TERMS, is_trimmed, side_of, term
+from polyvec_weaviate._layout import CLASSES, FIRST_DATE, SPACE, is_trimmed, side_of, term
 
 if TYPE_CHECKING:
+    from polyvec.bounds import Bounds
     from polyvec.paths import Path
     from polyvec_weaviate._columns import Columns
 
@@ -72,9 +72,6 @@ def leaf(node: Leaf, negated: bool, columns: Columns, most: int) -> Bounds:
     >>> leaf(F("lang") == "de", False, {}, 64).upper.value
     ['=lang:sde|']
     """
-    if isinstance(node, Eq) and not negated:  # most filters
-        wanted = [term("=", node.path, canon(node.value))]
-        return Bounds.exactly(Filter.by_property(TERMS).contains_any(wanted))
     lower, upper = _sides(node, columns, most)
     return bounds(lower, upper, negated)
 
@@ -82,8 +79,6 @@ def leaf(node: Leaf, negated: bool, columns: Columns, most: int) -> Bounds:
 def column_of(node: Leaf) -> tuple[Path, str] | None:
     """Return the field whose property a leaf would use, None for one that terms decide."""
     match node:
-        case Eq():
-            return None
         case StartsWith(path, prefix):
             return (path, "s") if prefix else None
         case Lt(path, value) | Le(path, value) | Gt(path, value) | Ge(path, value):

@@ -81,8 +81,8 @@ def check_query(
         where=where,
         top_k=hits,
         columns=_checks.check_columns(include),
-        params=None if search is None else _checks.check_index(search, can, "search"),
-        min_score=None if min_score is None else _checks.check_min_score(min_score),
+        params=_checks.check_index(search, can, "search"),
+        min_score=_checks.check_min_score(min_score),
         budget=budget,
         exact=exact,
     )

@@ -94,7 +94,7 @@ class Bound(Generic[M]):
             self._source,
             self._namespace,
             Deadline(self._config.timeout_s if timeout_s is None else timeout_s),
-            None if consistency is None else check_consistency(consistency, self._can),
+            check_consistency(consistency, self._can),
             self._config.max_concurrency,
         )
 
@@ -102,7 +102,7 @@ class Bound(Generic[M]):
         return Rules(self.dimension, self.metric, self._model, self._config.max_metadata_bytes)
 
     def _where(self, filter: Filter | Mapping[str, Any] | None) -> Filter | None:
-        return None if filter is None else check_where(filter, self._model)
+        return check_where(filter, self._model)
 
     def _attempt(self, scope: Scope, work: Callable[[], T]) -> T:
         """Carry out a verb; when the layout turns out to be stale, read it and start again."""

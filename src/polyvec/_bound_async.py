@@ -93,7 +93,7 @@ class AsyncBound(Generic[M]):
             self._source,
             self._namespace,
             Deadline(self._config.timeout_s if timeout_s is None else timeout_s),
-            None if consistency is None else check_consistency(consistency, self._can),
+            check_consistency(consistency, self._can),
             self._config.max_concurrency,
         )
 
@@ -101,7 +101,7 @@ class AsyncBound(Generic[M]):
         return Rules(self.dimension, self.metric, self._model, self._config.max_metadata_bytes)
 
     def _where(self, filter: Filter | Mapping[str, Any] | None) -> Filter | None:
-        return None if filter is None else check_where(filter, self._model)
+        return check_where(filter, self._model)
 
     async def _attempt(self, scope: AsyncScope, work: Callable[[], Awaitable[T]]) -> T:
         """Carry out a verb; when the layout turns out to be stale, read it and start again."""

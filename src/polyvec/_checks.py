@@ -212,9 +212,7 @@ def check_queries(value: object, dimension: int, metric: Metric, *, many: bool) 
         raise DimensionMismatchError(
             f"query has {array.shape[-1]} dimensions; the collection has {dimension}"
         )
-    block = array.reshape(-1, dimension)
-    if not (block.dtype == np.float32 and block.flags.c_contiguous):
-        block = to_float32(block)
+    block = to_float32(array.reshape(-1, dimension))
     for row in faulty_rows(block, metric):
         which = f"query {row}" if many else "query"
         raise InvalidRequestError(f"{which} {vector_fault(block[row])}")

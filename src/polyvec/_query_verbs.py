@@ -9,7 +9,6 @@ from polyvec import _checks, _search
 from polyvec._arguments import check_query
 from polyvec._bound import Bound
 from polyvec._ranking import Plan, to_hits
-from polyvec.bounds import EVERYTHING
 from polyvec.records import M
 from polyvec.types import USUAL
 
@@ -127,8 +126,7 @@ class QueryVerbs(Bound[M]):
         return [cast("list[Hit[M]]", to_hits(one, metric, model)) for one in found]
 
     def _found(self, scope: Scope, queries: Vector, asked: Asked) -> list[Found]:
-        where = asked.where
-        plan = Plan.of(asked, EVERYTHING if where is None else scope.compile(where))
+        plan = Plan.of(asked, scope.compile(asked.where))
         if asked.exact:
             return _search.search_exact(scope, queries, plan)
         return _search.search(scope, queries, plan)

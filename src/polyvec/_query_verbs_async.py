@@ -8,7 +8,6 @@ from polyvec import _checks, _search_async
 from polyvec._arguments import check_query
 from polyvec._bound_async import AsyncBound
 from polyvec._ranking import Plan, to_hits
-from polyvec.bounds import EVERYTHING
 from polyvec.records import M
 from polyvec.types import USUAL
 
@@ -126,8 +125,7 @@ class AsyncQueryVerbs(AsyncBound[M]):
         return [cast("list[Hit[M]]", to_hits(one, metric, model)) for one in found]
 
     async def _found(self, scope: AsyncScope, queries: Vector, asked: Asked) -> list[Found]:
-        where = asked.where
-        plan = Plan.of(asked, EVERYTHING if where is None else await scope.compile(where))
+        plan = Plan.of(asked, await scope.compile(asked.where))
         if asked.exact:
             return await _search_async.search_exact(scope, queries, plan)
         return await _search_async.search(scope, queries, plan)

@@ -158,14 +158,7 @@ class Scope:
 
     def read(self, operation: str, primitive: Callable[..., T], *args: Any) -> T:
         """Call a primitive that reads, with the verb's consistency."""
-        return self.caller.run(
-            operation,
-            primitive,
-            Target(self.source.opened, self.namespace),
-            *args,
-            deadline=self.deadline,
-            consistency=self.consistency,
-        )
+        return self.run(operation, primitive, *args, consistency=self.consistency)
 
     def together(self, calls: Sequence[Callable[[], T]]) -> list[T]:
         """Run reads, a bounded number at once; the first failure is raised."""

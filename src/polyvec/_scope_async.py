@@ -159,14 +159,7 @@ class AsyncScope:
 
     async def read(self, operation: str, primitive: Callable[..., Awaitable[T]], *args: Any) -> T:
         """Call a primitive that reads, with the verb's consistency."""
-        return await self.caller.run(
-            operation,
-            primitive,
-            Target(self.source.opened, self.namespace),
-            *args,
-            deadline=self.deadline,
-            consistency=self.consistency,
-        )
+        return await self.run(operation, primitive, *args, consistency=self.consistency)
 
     async def together(self, calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
         """Run reads, a bounded number at once; the first failure is raised."""

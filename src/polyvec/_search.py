@@ -76,8 +76,6 @@ def _searches(scope: Scope, queries: Vector, plan: Plan, k: int) -> Sequence[Fou
 
 def _settle(scope: Scope, query: Vector, plan: Plan, k: int, found: Found) -> Found:
     """Ask for more candidates until the answer cannot change any more."""
-    if plan.predicate is None and len(found.batch.ids) >= plan.top_k:
-        return found  # most answers
     most = scope.capabilities.limits.top_k
     while True:
         kept = checked(found, plan.predicate)

@@ -75,8 +75,6 @@ async def _searches(scope: AsyncScope, queries: Vector, plan: Plan, k: int) -> S
 
 async def _settle(scope: AsyncScope, query: Vector, plan: Plan, k: int, found: Found) -> Found:
     """Ask for more candidates until the answer cannot change any more."""
-    if plan.predicate is None and len(found.batch.ids) >= plan.top_k:
-        return found  # most answers
     most = scope.capabilities.limits.top_k
     while True:
         kept = checked(found, plan.predicate)

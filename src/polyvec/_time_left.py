@@ -10,6 +10,8 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
+from polyvec._setting import Setting
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
@@ -33,28 +35,7 @@ def within(timeout_s: float | None, longest_s: float | None = None) -> AbstractC
     """
     end = _end.get()
     given = timeout_s if timeout_s is not None or end is not None else longest_s
-    return _Limit(end if given is None else time.monotonic() + given)
-
-
-class _Limit:
-    """The end of what runs inside; a generator would do, and take three times as long.
-
-    Parameters
-    ----------
-    end
-        On the monotonic clock, None for never.
-    """
-
-    __slots__ = ("_end", "_token")
-
-    def __init__(self, end: float | None) -> None:
-        self._end = end
-
-    def __enter__(self) -> None:
-        self._token = _end.set(self._end)
-
-    def __exit__(self, *_: object) -> None:
-        _end.reset(self._token)
+    return Setting(_end, end if given is None else time.monotonic() + given)
 
 
 def left() -> float | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from polyvec.filters import And, Eq, Not, Or
+from polyvec.filters import And, Not, Or
 from polyvec.rewrite import normal_form
 
 if TYPE_CHECKING:
@@ -109,8 +109,7 @@ EVERYTHING: Final = Compiled(And(), Bounds.exactly(ALL), And(), None)
 
 def compile_filter(node: Filter, compiler: Compiler, layout: Any) -> Compiled:
     """Compile a checked filter; pure, may raise `StaleLayout` from the adapter."""
-    if not isinstance(node, Eq):  # most filters, and normal as they are
-        node = normal_form(node)
+    node = normal_form(node)
     if not isinstance(node, And):
         bounds = _bounds(node, compiler, layout)
         return Compiled(node, bounds, *((node, None) if bounds.exact else (And(), node)))

@@ -106,14 +106,7 @@ def from_json(text: str | bytes) -> MetadataDict:
     if not isinstance(text, str):
         text = text.decode()
     tagged = DATETIME_TAG in text or "\\u" in text  # people may write a character as its code
-    decoder = _DECODER if tagged else _UNTAGGED
-    value: MetadataDict
-    try:
-        value, end = decoder.raw_decode(text)
-    except ValueError:  # an error, or white space before it, which `to_json` never writes
-        value, end = decoder.decode(text), len(text)
-    if end != len(text):  # as above, after it
-        value = decoder.decode(text)
+    value: MetadataDict = (_DECODER if tagged else _UNTAGGED).decode(text)
     return value
 
 

@@ -32,8 +32,6 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 def check_operand(path: Path, value: object) -> Operand:
     """Return the operand of an equality in plain form: a scalar, or a list as nested tuples."""
-    if type(value) is str and value.isascii():  # most operands
-        return value
     if isinstance(value, (list, tuple)):
         return _check_list(path, cast("Iterable[object]", value), depth=1)
     return check_scalar(path, value, expected=f"{_SCALARS}, or a list of these")

@@ -16,9 +16,8 @@ from polyvec.metadata import key_fault
 
 Path: TypeAlias = tuple[str, ...]
 
-MOST_PASSED: Final = 1_024
-_PASSED: Final[dict[object, Path]] = {}
-"""Paths that passed before, each as plain text: an application's filters name the same few."""
+PATHS: Final = 1_024
+"""Paths that are remembered: an application's filters name the same few."""
 
 _PIECE: Final = re.compile(r"\\[\\.]|\.|\\|[^\\.]+")
 
@@ -41,7 +40,7 @@ def parse_path(text: str) -> Path:
     return _parsed(str.__str__(text))
 
 
-@lru_cache(maxsize=MOST_PASSED)
+@lru_cache(maxsize=PATHS)
 def _parsed(text: str) -> Path:
     keys = [""]
     for piece in _PIECE.findall(text):
@@ -73,18 +72,6 @@ def check_path(path: object) -> Path:
     FilterError
         If it is no tuple of str, is empty, or a key could not be a metadata key.
     """
-    try:
-        if (known := _PASSED.get(path)) is not None:
-            return known
-    except TypeError:  # what cannot be hashed is no path either
-        pass
-    checked = _checked(path)
-    if len(_PASSED) < MOST_PASSED:
-        _PASSED[checked] = checked
-    return checked
-
-
-def _checked(path: object) -> Path:
     if not isinstance(path, tuple):
         raise FilterError(
             f"a field path is a tuple of keys, got {show(path)}; "
