@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, cast
 
@@ -84,8 +83,8 @@ def _is_small(metadata: MetadataDict) -> bool:
 
 
 def _check_size(record_id: str, metadata: MetadataDict) -> None:
-    for what, value in zip(("metadata", "sidecar"), encode(metadata), strict=True):
-        size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    for what, text in zip(("metadata", "sidecar"), encode(metadata), strict=True):
+        size = len(text.encode())
         if size > MOST_JSON - SHORT:
             raise InvalidRecordError(
                 f"record {record_id!r}: the {what} takes {size} bytes as JSON; milvus holds "

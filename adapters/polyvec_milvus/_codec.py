@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
+import orjson
 
 from polyvec._canonical import fields
 from polyvec._unit_vectors import from_bits, lengths_of, to_bits, unit
@@ -17,6 +18,7 @@ from polyvec.records import RecordBatch
 from polyvec.types import Metric
 from polyvec_milvus._layout import (
     BITS,
+    EXACT,
     KEPT,
     META,
     NO_TEXT,
@@ -51,13 +53,17 @@ LONGEST: Final = 1e15
 """Lengths between which float32 cosine is right (measured, 2.3.5: 1e-30 gives infinity)."""
 
 
-def encode(metadata: MetadataDict) -> tuple[Row, Row]:
-    """Return the natural metadata and the sidecar, to read only: they may be others' too."""
-    # Most records are flat, and those of a collection have the same fields: they share one
-    # sidecar, since an object more a record has the garbage collector run, for 90 ms a time.
-    classes = tuple(map(type, metadata.values()))
-    if _PLAIN.issuperset(classes) and not any(map(_is_big_number, metadata.values())):
-        return metadata, _plain_side(tuple(metadata), classes)
+def encode(
+    metadata: MetadataDict, *, has_text: bool = True, bits: str | None = None
+) -> tuple[str, str]:
+    """Return the natural metadata and the sidecar, as JSON texts.
+
+    Not as objects: pymilvus copies those value by value in Python, which takes ten times as long
+    (`convert_to_json` of 3.0.2).
+    """
+    if bits is None and _is_flat(metadata):
+        classes = tuple(map(type, metadata.values()))
+        return _json(metadata), _flat_side(tuple(metadata), classes, has_text)
     tags: list[str] = []
     kept: MetadataDict = {}
     natural: Row = {}
@@ -72,19 +78,36 @@ def encode(metadata: MetadataDict) -> tuple[Row, Row]:
     side: Row = {TAGS: tags}
     if kept:
         side[KEPT] = to_json(kept)
-    return natural, side
+    if not has_text:
+        side[NO_TEXT] = True
+    if bits is not None:
+        side[BITS] = bits
+    return _json(natural), _json(side)
 
 
-def _is_big_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and is_big(value)
+def _is_flat(metadata: MetadataDict) -> bool:
+    """Tell whether there are only scalars, none of them a big number."""
+    for value in cast("dict[str, object]", metadata).values():
+        kind = type(value)
+        if kind is int or kind is float:
+            if not -EXACT < cast("float", value) < EXACT:  # as `is_big`: stored numbers are finite
+                return False
+        elif kind not in _PLAIN:
+            return False
+    return True
 
 
 @lru_cache(maxsize=1024)
-def _plain_side(keys: tuple[str, ...], classes: tuple[type, ...]) -> Row:
-    """Return the sidecar of a flat object without big numbers; None has no tag."""
+def _flat_side(keys: tuple[str, ...], classes: tuple[type, ...], has_text: bool) -> str:
+    """Return the sidecar of a flat object; most records of a collection share one."""
     named = zip(keys, classes, strict=True)
     known = _PLAIN_CLASSES
-    return {TAGS: [tag(known[one], (key,)) for key, one in named if one in known]}
+    tags = [tag(known[one], (key,)) for key, one in named if one in known]  # None has no tag
+    return _json({TAGS: tags} if has_text else {TAGS: tags, NO_TEXT: True})
+
+
+def _json(value: Row) -> str:
+    return orjson.dumps(value).decode()
 
 
 def decode(natural: Any, side: Any) -> MetadataDict:
@@ -152,11 +175,7 @@ def rows_of(batch: RecordBatch, namespace: str, metric: Metric) -> list[Row]:
     for at, (record_id, metadata, text) in enumerate(
         zip(batch.ids, batch.metadata, batch.texts, strict=True)
     ):
-        natural, side = encode(metadata)
-        if text is None:
-            side = {**side, NO_TEXT: True}
-        if at in bits:
-            side = {**side, BITS: bits[at]}
+        natural, side = encode(metadata, has_text=text is not None, bits=bits.get(at))
         rows.append(
             {
                 PK: before + record_id,

@@ -124,7 +124,7 @@ def arguments_of(config: MilvusConfig) -> dict[str, Any]:
 def _held(lock: threading.Lock) -> Generator[None]:
     """Hold a lock; wait for it no longer than the running primitive may."""
     if not lock.acquire(timeout=seconds_left()):
-        raise DeadlineError("no connection in time", store="milvus", operation="wait")
+        raise DeadlineError("not its turn in time", store="milvus", operation="wait")
     try:
         yield
     finally:
@@ -156,6 +156,24 @@ class _Left:
         return found
 
 
+def _prepare_in_turn(handler: Any) -> None:
+    """Have the client write one upsert request at a time, while others are under way.
+
+    Threads that write theirs side by side share one interpreter, and all finish late: the server
+    has nothing to do until then. In turn 10,000 records take an eighth less (measured, 2.3.5).
+    """
+    prepare = getattr(handler, "_prepare_row_upsert_request", None)
+    if prepare is None:  # it has no public name, and may go: then they are written side by side
+        return
+    turn = threading.Lock()
+
+    def in_turn(*args: Any, **kw: Any) -> Any:
+        with _held(turn):
+            return prepare(*args, **kw)
+
+    handler._prepare_row_upsert_request = in_turn  # noqa: SLF001 - see above
+
+
 class ServerLink:
     """A server, for the synchronous adapter.
 
@@ -185,6 +203,7 @@ class ServerLink:
                 wait = min(CONNECT_S, seconds_left())
                 made: Any = MilvusClient(**arguments_of(self._config), timeout=wait)
                 made._handler._on_rpc_error = partial(self._failed, made)  # noqa: SLF001 - see above
+                _prepare_in_turn(made._handler)  # noqa: SLF001 - see there
                 self.client = made
             return self.client
 

@@ -22,7 +22,7 @@ from polyvec.metadata import has_surrogate, normalise, size_at_most, size_of
 from polyvec.records import RecordBatch, VectorRecord, as_vector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -330,20 +330,31 @@ def check_sizes(
 ) -> None:
     """Hold every record against what the store can take."""
     assert batch.texts is not None
-    _check_bytes(f"namespace {namespace!r}", namespace, limits.namespace_bytes, store)
-    for record_id, text, size in zip(batch.ids, batch.texts, sizes, strict=True):
-        _check_bytes(f"record {record_id!r}: id", record_id, limits.id_bytes, store)
-        _check_bytes(f"record {record_id!r}: text", text or "", limits.text_bytes, store)
-        if limits.record_bytes is not None and size > limits.record_bytes:
+    ids, texts = batch.ids, [text or "" for text in batch.texts]
+    _check_bytes([namespace], limits.namespace_bytes, store, lambda _: f"namespace {namespace!r}")
+    _check_bytes(ids, limits.id_bytes, store, lambda at: f"record {ids[at]!r}: id")
+    _check_bytes(texts, limits.text_bytes, store, lambda at: f"record {ids[at]!r}: text")
+    if limits.record_bytes is None:
+        return
+    for record_id, size in zip(ids, sizes, strict=True):
+        if size > limits.record_bytes:
             raise InvalidRecordError(
                 f"record {record_id!r} has {size} bytes; {store} holds at most "
                 f"{limits.record_bytes} in one record (id, text and metadata together)"
             )
 
 
-def _check_bytes(what: str, value: str, limit: int | None, store: str) -> None:
-    if limit is not None and len(value) * 4 > limit and (size := len(value.encode())) > limit:
-        raise InvalidRecordError(f"{what} has {size} bytes of UTF-8; {store} holds {limit}")
+def _check_bytes(
+    values: Sequence[str], limit: int | None, store: str, subject: Callable[[int], str]
+) -> None:
+    """Hold each of some texts against a limit; `subject` names the one in a place."""
+    if limit is None or 4 * max(map(len, values), default=0) <= limit:
+        return
+    for at, value in enumerate(values):
+        if (size := len(value.encode())) > limit:
+            raise InvalidRecordError(
+                f"{subject(at)} has {size} bytes of UTF-8; {store} holds {limit}"
+            )
 
 
 def split(batch: RecordBatch, sizes: Sequence[int], limits: Limits) -> Iterator[RecordBatch]:

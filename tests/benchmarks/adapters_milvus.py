@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import numpy as np
+import orjson
 from adapters_pgvector import TOP_K, Data, made
 from bench_adapters import Case
 from pair import PAGE, Pair, Terms
@@ -22,6 +23,9 @@ BATCH: Final = 2_500
 IN_FLIGHT: Final = 4
 
 CALL_S: Final = 300.0
+SIDE: Final = '{"t":["s:category","n:price","n:n"]}'
+"""JSON as text takes the client a tenth of the time that objects do (measured, pymilvus 3.0.2)."""
+
 READ: Final = ["pk", "meta", "text", "_polyvec_v1"]
 
 
@@ -56,9 +60,9 @@ class ByHand:
                 "pk": f"/{key}",
                 "ns": "",
                 "vector": vector,
-                "meta": item,
+                "meta": orjson.dumps(item).decode(),
                 "text": text,
-                "_polyvec_v1": {"t": ["s:category", "n:price", "n:n"]},
+                "_polyvec_v1": SIDE,
             }
             for key, vector, item, text in part
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -58,6 +59,34 @@ def test_a_graph_is_complete_when_it_answers(store: VectorStore, name: str) -> N
         scores = block() @ block()[0]
         assert [hit.id for hit in exact] == [ids[at] for at in np.argsort(-scores)[:10]]
         assert opened.describe().index == graph
+
+
+def test_requests_of_one_upsert_are_written_in_turn(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """One at a time, so that the server has the first one early; and all of them arrive."""
+    from pymilvus.client.grpc_handler import GrpcHandler
+
+    name_of_it = "_prepare_row_upsert_request"  # of the client, which has no public one
+    prepare: Any = getattr(GrpcHandler, name_of_it)
+    meeting, met = threading.Barrier(2), [0, 0]
+
+    def watched(*args: Any, **kw: Any) -> Any:
+        try:
+            meeting.wait(0.05)
+            met[1] += 1
+        except threading.BrokenBarrierError:  # nobody else came in
+            meeting.reset()
+            met[0] += 1
+        return prepare(*args, **kw)
+
+    monkeypatch.setattr(GrpcHandler, name_of_it, watched)
+    with polyvec.connect(server("milvus").url) as writer:
+        collection = writer.create_collection(name, dimension=2)
+        ids = [f"r{at}" for at in range(10_000)]
+        collection.upsert(ids=ids, vectors=np.ones((10_000, 2), dtype=np.float32))
+        assert collection.count() == 10_000
+    assert met == [4, 0]
 
 
 @pytest.mark.parametrize(
