@@ -110,13 +110,6 @@ def _json(value: Row) -> str:
     return orjson.dumps(value).decode()
 
 
-def decode(natural: Any, side: Any) -> MetadataDict:
-    """Return the metadata of a row of ours."""
-    metadata = parsed(natural)
-    text = parsed(side).get(KEPT)
-    return metadata if text is None else {**metadata, **from_json(text)}
-
-
 def parsed(value: Any) -> Row:
     """Return a JSON value; the client gives some of them as text."""
     if isinstance(value, (str, bytes)):
@@ -231,17 +224,32 @@ def batch_of(
         )
         if _may_scale(metric):
             _restore(block, rows)
-    return RecordBatch(
-        [id_of(row[PK]) for row in rows],
-        block,
-        [decode(row[META], row[SIDE]) for row in rows] if "metadata" in columns else None,
-        [_text(row) for row in rows] if "text" in columns else None,
-    )
+    metadata: list[MetadataDict] | None = [] if "metadata" in columns else None
+    texts: list[str | None] | None = [] if "text" in columns else None
+    if metadata is not None or texts is not None:
+        _read_into(metadata, texts, rows)
+    return RecordBatch([id_of(row[PK]) for row in rows], block, metadata, texts)
 
 
-def _text(row: Mapping[str, Any]) -> str | None:
-    text = str(row[TEXT])
-    return text if text or not parsed(row[SIDE]).get(NO_TEXT) else None
+def _read_into(
+    metadata: list[MetadataDict] | None,
+    texts: list[str | None] | None,
+    rows: Sequence[Mapping[str, Any]],
+) -> None:
+    """Append what the rows have to the lists; no calls for a plain row, since most are."""
+    for row in rows:
+        side: Any = row[SIDE]
+        if isinstance(side, (str, bytes)):
+            side = parsed(side)
+        if metadata is not None:
+            natural: Any = row[META]
+            if isinstance(natural, (str, bytes)):
+                natural = parsed(natural)
+            kept = side.get(KEPT)
+            metadata.append(natural if kept is None else {**natural, **from_json(kept)})
+        if texts is not None:
+            text = row[TEXT]
+            texts.append(text if text or NO_TEXT not in side else None)
 
 
 def _restore(block: Vector, rows: Sequence[Mapping[str, Any]]) -> None:

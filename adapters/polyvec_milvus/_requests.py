@@ -114,11 +114,13 @@ def found(hits: Sequence[Any], columns: Columns, target: Target) -> Found:
     """Return one answer of a search, scored as polyvec does."""
     layout: Layout = target.collection.layout
     key = PK if layout.fields is None else layout.fields.id
-    best: dict[Any, Any] = {}
-    for hit in hits:  # the key of a hit has two names, that of its entity one
-        best.setdefault(hit["entity"][key], hit)
-    batch = batch_of([hit["entity"] for hit in best.values()], columns, target)
-    scores = np.array([hit["distance"] for hit in best.values()], dtype=np.float64)
+    rows = [hit["entity"] for hit in hits]
+    scores = np.array([hit["distance"] for hit in hits], dtype=np.float64)
+    first = {row[key]: at for at, row in reversed(list(enumerate(rows)))}
+    if len(first) < len(rows):  # the key of a hit has two names, that of its entity one
+        kept = sorted(first.values())
+        rows, scores = [rows[at] for at in kept], scores[kept]
+    batch = batch_of(rows, columns, target)
     if target.collection.metric is Metric.EUCLIDEAN:
         scores = -np.sqrt(np.maximum(scores, 0.0))  # Milvus has the square
     return Found(batch, scores)

@@ -79,7 +79,18 @@ def check_path(path: object) -> Path:
         )
     if not path:
         raise FilterError("a field path is empty; expected at least one key")
-    return tuple(_check_key(key, path) for key in path)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # items are object; _check_key decides
+    keys = cast("tuple[object, ...]", path)
+    try:
+        return _checked(keys)  # of paths, most were seen before
+    except TypeError:  # something that cannot be hashed, so it is no str
+        return _check_keys(keys)
+
+
+def _check_keys(path: tuple[object, ...]) -> Path:
+    return tuple(_check_key(key, path) for key in path)
+
+
+_checked: Final = lru_cache(maxsize=PATHS)(_check_keys)
 
 
 def _check_key(key: object, path: tuple[object, ...]) -> str:

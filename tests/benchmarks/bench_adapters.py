@@ -56,7 +56,7 @@ class Case:
     calls
         Calls in one round, for what takes a few milliseconds: the first ones find cold caches.
     rounds
-        Rounds where one takes many seconds; None for as many as were asked for.
+        Rounds where another number is needed; None for as many as were asked for.
     """
 
     verb: str

@@ -12,7 +12,7 @@ from hypothesis import given
 
 from polyvec.records import RecordBatch
 from polyvec.testing.strategies import metadata
-from polyvec.types import ALL_COLUMNS, VECTOR, Metric, as_any
+from polyvec.types import ALL_COLUMNS, METADATA, VECTOR, Metric, as_any
 from polyvec_milvus import _codec, _layout
 
 
@@ -32,8 +32,10 @@ def shape(value: object) -> object:
 @given(metadata())
 def test_metadata_comes_back(item: dict[str, Any]) -> None:
     natural, side = _codec.encode(item)
-    back = _codec.decode(natural, side)
-    assert shape(back) == shape(item)
+    row = {"pk": "/a", "meta": natural, "_polyvec_v1": side}
+    back = _codec.batch_of([row], METADATA, 1, Metric.DOT).metadata
+    assert back is not None
+    assert shape(back[0]) == shape(item)
 
 
 @given(metadata())
