@@ -46,6 +46,10 @@ class ByHand:
         self.name = name
         self.pool = ThreadPoolExecutor(IN_FLIGHT)
 
+    def close(self) -> None:
+        self.pool.shutdown()
+        self.client.close()
+
     def rows(self, data: Data, start: int, stop: int) -> list[dict[str, Any]]:
         """Return rows as the layout has them: key, tags, metadata, text."""
         part = zip(

@@ -38,8 +38,12 @@ class ByHand:
     """
 
     def __init__(self, base: str, name: str) -> None:
-        client = Pinecone(api_key="none", host=base)
-        self.index: Any = client.index(name=name)
+        self.client = Pinecone(api_key="none", host=base)
+        self.index: Any = self.client.index(name=name)
+
+    def close(self) -> None:
+        self.index.close()
+        self.client.close()
 
     def upsert(self, data: Data) -> None:
         rows = [

@@ -68,8 +68,8 @@ class Pair:
     hand
         Returns the other side, for the collection that polyvec made under a name: what a careful
         user of the vendor's client writes, for records of this shape only. It has `upsert(data)`,
-        `get(ids)`, `scan()`, `query(vector)` and `query(vector, where)`; and `count(where)`, where
-        counting is measured.
+        `get(ids)`, `scan()`, `query(vector)` and `query(vector, where)`; `count(where)`, where
+        counting is measured; and `close()`, where it opens a client of its own.
     terms
         What differs.
     """
@@ -80,10 +80,13 @@ class Pair:
         self.store = store
         self._by_hand = hand
         self._terms = terms
+        self.hand: Any = None
         self.anew()
 
     def away(self) -> None:
-        """Remove both collections."""
+        """Remove both collections, and what was opened for one."""
+        if hasattr(self.hand, "close"):
+            self.hand.close()
         for name in self._terms.names:
             self.store.drop_collection(name, missing_ok=True)
 
