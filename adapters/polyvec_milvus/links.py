@@ -160,7 +160,7 @@ def _prepare_in_turn(handler: Any) -> None:
     """Have the client write one upsert request at a time, while others are under way.
 
     Threads that write theirs side by side share one interpreter, and all finish late: the server
-    has nothing to do until then. In turn 10,000 records take an eighth less (measured, 2.3.5).
+    has nothing to do until then. In turn 10,000 records take an eighth less (2.3.5; decision 10).
     """
     prepare = getattr(handler, "_prepare_row_upsert_request", None)
     if prepare is None:  # it has no public name, and may go: then they are written side by side

@@ -13,7 +13,7 @@ from polyvec_pinecone import _codec, _names, _native, _vectors
 from polyvec_pinecone._layout import EVERY, ID, TERMS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from polyvec.primitives import Columns, Target
     from polyvec_pinecone._schema import Layout
@@ -26,9 +26,9 @@ OURS: Json = {TERMS: {"$eq": EVERY}}
 """The condition that every record of ours meets: Pinecone takes no empty filter."""
 
 
-def row_of(one: Any) -> Row:
-    """Return a record of the client's."""
-    return one.id, one.values or (), one.metadata or {}
+def rows_of(found: Iterable[Any]) -> list[Row]:
+    """Return records of the client's."""
+    return [(one.id, one.values or (), one.metadata or {}) for one in found]
 
 
 def space_of(target: Target) -> str | None:
@@ -63,7 +63,7 @@ def unresolved(target: Target, rows: Sequence[Row]) -> list[str]:
     layout: Layout = target.collection.layout
     if not layout.ours:
         return []
-    return [one for one, _, stored in rows if _names.is_hashed(one) and ID not in stored]
+    return [one for one, _, stored in rows if one.startswith(_names.HASHED) and ID not in stored]
 
 
 def batch_of(rows: Sequence[Row], columns: Columns, target: Target) -> RecordBatch:

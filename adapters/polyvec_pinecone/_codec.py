@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
@@ -40,8 +41,16 @@ if TYPE_CHECKING:
 Stored: TypeAlias = dict[str, Any]
 """The metadata of a record as Pinecone has it."""
 
-AS_READ: Final = frozenset("bsl")
-"""Classes of values that come back as they are."""
+_READERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "i": int,
+    "f": float,
+    "d": datetime.fromisoformat,
+    "D": datetime.fromisoformat,
+    "S": from_json,
+    "m": from_json,
+    "o": from_json,
+}
+"""What makes a value of what Pinecone has, by class; the others come back as they are."""
 
 PLAIN: Final = frozenset("bifs")
 """Classes of values that stand for themselves, and need no more terms."""
@@ -126,40 +135,21 @@ def _describe(path: Path, value: Mapping[str, object], terms: list[str]) -> None
 
 def decode(stored: Mapping[str, Any]) -> MetadataDict:
     """Return the metadata of a record of ours."""
-    codes = _codes_of(tuple(stored[TERMS]))
+    readers = _readers_of(tuple(stored[TERMS]))
     metadata: MetadataDict = {}
     for key, value in stored.items():
         if key.startswith(RESERVED):
             continue
-        code = codes[spell((key,))]
-        metadata[key] = value if code in AS_READ else _value(code, value)
+        read = readers[spell((key,))]
+        metadata[key] = value if read is None else read(value)
     side = stored.get(JSON)
     return metadata if side is None else {**metadata, **from_json(side)}
 
 
 @lru_cache(maxsize=1024)
-def _codes_of(terms: tuple[str, ...]) -> dict[str, str]:
-    """Return the class of each field, by its path as it is spelt; many records share theirs."""
-    return {term[1:-2]: term[-1] for term in terms if term[0] == "?"}
-
-
-def _value(code: str, value: Any) -> Any:
-    match code:
-        case "i":
-            return int(value)
-        case "f":
-            return float(value)
-        case "d" | "D":
-            return datetime.fromisoformat(value)
-        case "S" | "m" | "o":
-            return from_json(value)
-        case _:
-            return value
-
-
-def is_ours(stored: Mapping[str, Any]) -> bool:
-    """Tell whether polyvec wrote a record."""
-    return TERMS in stored
+def _readers_of(terms: tuple[str, ...]) -> dict[str, Callable[[Any], Any] | None]:
+    """Return what reads each field, by its path as it is spelt; many records share theirs."""
+    return {term[1:-2]: _READERS.get(term[-1]) for term in terms if term[0] == "?"}
 
 
 def text_of(stored: Mapping[str, Any]) -> str | None:
@@ -236,11 +226,14 @@ def batch_of(
     """
     metadata = [stored for _, _, stored in rows]
     return RecordBatch(
-        [_names.from_id(found, stored.get(ID)) for found, _, stored in rows],
+        [
+            _names.from_id(found, stored.get(ID)) if found.startswith("~") else found
+            for found, _, stored in rows
+        ],
         from_values([values for _, values, _ in rows], metadata, dimension)
         if "vector" in columns
         else None,
-        [decode(stored) if is_ours(stored) else dict(stored) for stored in metadata]
+        [decode(stored) if TERMS in stored else dict(stored) for stored in metadata]
         if "metadata" in columns
         else None,
         [text_of(stored) for stored in metadata] if "text" in columns else None,

@@ -77,12 +77,12 @@ def _measure(condition: Json) -> tuple[int, int]:
     """Return the levels and the number of comparisons of a condition."""
     depth, size = 0, 0
     for key, value in condition.items():
-        if key in ("$and", "$or"):
-            inner = [_measure(part) for part in value]
-            depth = max(depth, 1 + max(one for one, _ in inner))
-            size += sum(one for _, one in inner)
-        else:
+        if key not in ("$and", "$or"):
             size += 1
+            continue
+        for part in value:
+            deeper, more = _measure(part)
+            depth, size = max(depth, 1 + deeper), size + more
     return depth, size
 
 
@@ -101,18 +101,22 @@ def _native(side: Side, node: Filter) -> Where | Constant:
 
 def both(*sides: Side) -> Side:
     """Join sides by and; constants fold."""
-    if any(side is False for side in sides):
-        return False
-    rest = [side for side in sides if not isinstance(side, bool)]
-    return True if not rest else rest[0] if len(rest) == 1 else _join("$and", rest)
+    return _folded("$and", sides, neutral=True)
 
 
 def either(*sides: Side) -> Side:
     """Join sides by or; constants fold."""
-    if any(side is True for side in sides):
-        return True
-    rest = [side for side in sides if not isinstance(side, bool)]
-    return False if not rest else rest[0] if len(rest) == 1 else _join("$or", rest)
+    return _folded("$or", sides, neutral=False)
+
+
+def _folded(word: Word, sides: Sequence[Side], *, neutral: bool) -> Side:
+    rest: list[Json] = []
+    for side in sides:
+        if not isinstance(side, bool):
+            rest.append(side)
+        elif side is not neutral:
+            return side
+    return neutral if not rest else rest[0] if len(rest) == 1 else _join(word, rest)
 
 
 def _join(word: Word, parts: Sequence[Json]) -> Json:

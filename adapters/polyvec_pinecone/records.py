@@ -110,7 +110,7 @@ class Records:
         )
         if answer is None:
             return [], None
-        rows = [_answers.row_of(one) for one in answer.vectors.values()]
+        rows = _answers.rows_of(answer.vectors.values())
         return rows, None if answer.pagination is None else answer.pagination.next
 
     def listed(
@@ -150,7 +150,7 @@ class Records:
         for part in _requests.url_parts(ids):
             answer = self.call(target, "fetch", ids=part)
             if answer is not None:
-                rows += [_answers.row_of(one) for one in answer.vectors.values()]
+                rows += _answers.rows_of(answer.vectors.values())
         return rows
 
     def size(self, target: Target) -> int:

@@ -109,7 +109,7 @@ class AsyncRecords:
         )
         if answer is None:
             return [], None
-        rows = [_answers.row_of(one) for one in answer.vectors.values()]
+        rows = _answers.rows_of(answer.vectors.values())
         return rows, None if answer.pagination is None else answer.pagination.next
 
     async def listed(
@@ -149,7 +149,7 @@ class AsyncRecords:
         for part in _requests.url_parts(ids):
             answer = await self.call(target, "fetch", ids=part)
             if answer is not None:
-                rows += [_answers.row_of(one) for one in answer.vectors.values()]
+                rows += _answers.rows_of(answer.vectors.values())
         return rows
 
     async def size(self, target: Target) -> int:

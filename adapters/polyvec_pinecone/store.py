@@ -199,7 +199,7 @@ class PineconeAdapter(Adapter):
             del asked["include_values"], asked["include_metadata"]
             answer = self._records.call(target, "query", **asked)
         matches: list[Any] = [] if answer is None else answer.matches
-        rows = [_answers.row_of(match) for match in matches]
+        rows = _answers.rows_of(matches)
         scores = {match.id: match.score for match in matches}
         if needed and not whole:
             rows = self._records.fetch(target, [one for one, _, _ in rows])

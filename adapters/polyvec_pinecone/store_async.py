@@ -198,7 +198,7 @@ class AsyncPineconeAdapter(AsyncAdapter):
             del asked["include_values"], asked["include_metadata"]
             answer = await self._records.call(target, "query", **asked)
         matches: list[Any] = [] if answer is None else answer.matches
-        rows = [_answers.row_of(match) for match in matches]
+        rows = _answers.rows_of(matches)
         scores = {match.id: match.score for match in matches}
         if needed and not whole:
             rows = await self._records.fetch(target, [one for one, _, _ in rows])
