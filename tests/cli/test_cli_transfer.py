@@ -138,6 +138,27 @@ def test_a_demo_that_fails_cleans_up(
     assert run("ls", url, "--json").json()["collections"] == []
 
 
+def test_a_demo_whose_name_somebody_takes_meanwhile_has_another(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = polyvec.VectorStore.list_collections
+    somebody = ["polyvec_demo_1"]
+
+    def late(store: polyvec.VectorStore) -> list[str]:
+        names = listed(store)
+        if somebody:
+            store.create_collection(somebody.pop(), dimension=2)
+        return names
+
+    monkeypatch.setattr(polyvec.VectorStore, "list_collections", late)
+    url = f"memory://{tmp_path}/m"
+    done = run("demo", url)
+    assert (done.code, done.err) == (0, "")
+    assert "polyvec_demo_2" in done.out
+    names = [row["name"] for row in run("ls", url, "--json").json()["collections"]]
+    assert names == ["polyvec_demo_1"]
+
+
 def test_conformance_from_the_command_line(tmp_path: Path) -> None:
     junit, report = tmp_path / "junit.xml", tmp_path / "report.json"
     code = "from polyvec.cli import main; main()"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from polyvec.cli.output import stderr, stdout
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from polyvec.store import VectorStore
 
@@ -38,19 +39,18 @@ def demo(
     with polyvec.connect(store) as opened:
         opened.ping()
         with _dropping(opened, keep=keep) as made:
-            Demo(opened, _free_name(opened), made, sample(), console, stderr()).run()
+            Demo(opened, _free_names(opened), made, sample(), console, stderr()).run()
         if keep:
             console.print(f"\nkept: {' and '.join(made)}")
     console.print(f"\ndone in {time.perf_counter() - start:.1f} s", style="bold")
 
 
-def _free_name(store: VectorStore) -> str:
-    """Return a name that no collection has, neither by itself nor with `_copy` behind it."""
+def _free_names(store: VectorStore) -> Iterator[str]:
+    """Yield names that no collection has, neither by itself nor with `_copy` behind it."""
     taken = {name.lower() for name in store.list_collections()}
-    number = 1
-    while {f"polyvec_demo_{number}", f"polyvec_demo_{number}_copy"} & taken:
-        number += 1
-    return f"polyvec_demo_{number}"
+    for number in count(1):
+        if not {f"polyvec_demo_{number}", f"polyvec_demo_{number}_copy"} & taken:
+            yield f"polyvec_demo_{number}"
 
 
 @contextmanager

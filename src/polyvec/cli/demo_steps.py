@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,10 +13,11 @@ from rich.text import Text
 from polyvec.capabilities import Consistency
 from polyvec.cli.output import printable, table
 from polyvec.cli.progress import bars
+from polyvec.errors import CollectionExistsError
 from polyvec.filters import F
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
 
@@ -40,8 +42,9 @@ class Demo:
     ----------
     store
         An open store.
-    name
-        Of the collection to make; its copy gets `_copy` behind it. Nothing has these names.
+    names
+        For the collection to make; its copy gets `_copy` behind it. Nothing had these names; the
+        first that nobody has taken since is used.
     made
         Takes the names of the collections as they are made.
     sample
@@ -53,19 +56,20 @@ class Demo:
     def __init__(
         self,
         store: VectorStore,
-        name: str,
+        names: Iterator[str],
         made: list[str],
         sample: RecordBatch,
         console: Console,
         progress: Console,
     ) -> None:
         self._store = store
-        self._name = name
+        self._names = names
         self._made = made
         self._sample = sample
         self._console = console
         self._progress = progress
         self._steps = 0
+        self._name: str
         self._words: Collection[dict[str, Any]]
         self._nouns: Collection[dict[str, Any]]
 
@@ -96,12 +100,16 @@ class Demo:
         self._console.print(table(columns, rows))
 
     def _create(self) -> None:
+        for name in self._names:
+            with suppress(CollectionExistsError):  # another demo was faster
+                self._words = self._store.create_collection(name, dimension=384, metric="cosine")
+                self._name = name
+                break
+        self._made.append(self._name)
         self._say(
             "Create a collection",
             f'words = store.create_collection("{self._name}", dimension=384, metric="cosine")',
         )
-        self._words = self._store.create_collection(self._name, dimension=384, metric="cosine")
-        self._made.append(self._name)
         self._nouns = self._words.namespace("noun")
         info = self._words.describe()
         self._show(
