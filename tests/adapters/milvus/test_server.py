@@ -17,7 +17,7 @@ from tests.services.milvus import Local
 
 import polyvec
 from polyvec import HNSW, IVF, F, Flat, VectorStore
-from polyvec.errors import NotSupportedError
+from polyvec.errors import DeadlineError, NotSupportedError
 
 ROWS: Final = 3_000
 WIDE: Final = 16
@@ -61,32 +61,62 @@ def test_a_graph_is_complete_when_it_answers(store: VectorStore, name: str) -> N
         assert opened.describe().index == graph
 
 
-def test_requests_of_one_upsert_are_written_in_turn(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    """One at a time, so that the server has the first one early; and all of them arrive."""
+@pytest.fixture
+def preparing(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
+    """Give a list of what is called before the client writes a request of an upsert."""
     from pymilvus.client.grpc_handler import GrpcHandler
 
     name_of_it = "_prepare_row_upsert_request"  # of the client, which has no public one
     prepare: Any = getattr(GrpcHandler, name_of_it)
-    meeting, met = threading.Barrier(2), [0, 0]
+    first: list[Callable[[], object]] = []
 
     def watched(*args: Any, **kw: Any) -> Any:
+        for call in first:
+            call()
+        return prepare(*args, **kw)
+
+    monkeypatch.setattr(GrpcHandler, name_of_it, watched)
+    return first
+
+
+def test_requests_of_one_upsert_are_written_in_turn(
+    preparing: list[Callable[[], object]], name: str
+) -> None:
+    """One at a time, so that the server has the first one early; and all of them arrive."""
+    meeting, met = threading.Barrier(2), [0, 0]
+
+    def meet() -> None:
         try:
             meeting.wait(0.05)
             met[1] += 1
         except threading.BrokenBarrierError:  # nobody else came in
             meeting.reset()
             met[0] += 1
-        return prepare(*args, **kw)
 
-    monkeypatch.setattr(GrpcHandler, name_of_it, watched)
+    preparing.append(meet)
     with polyvec.connect(server("milvus").url) as writer:
         collection = writer.create_collection(name, dimension=2)
         ids = [f"r{at}" for at in range(10_000)]
         collection.upsert(ids=ids, vectors=np.ones((10_000, 2), dtype=np.float32))
         assert collection.count() == 10_000
     assert met == [4, 0]
+
+
+def test_who_waits_for_its_turn_waits_as_long_as_it_may(
+    preparing: list[Callable[[], object]], name: str
+) -> None:
+    inside, may_go = threading.Event(), threading.Event()
+    with polyvec.connect(server("milvus").url) as writer:
+        collection = writer.create_collection(name, dimension=2)
+        preparing += [inside.set, lambda: may_go.wait(60)]
+        slow = threading.Thread(target=lambda: collection.upsert(ids=["a"], vectors=[[1, 2]]))
+        slow.start()
+        assert inside.wait(60)
+        with pytest.raises(DeadlineError):
+            collection.upsert(ids=["b"], vectors=[[1, 2]], timeout_s=0.3)
+        may_go.set()
+        slow.join()
+        assert [record.id for record in collection.get(["a", "b"])] == ["a"]
 
 
 @pytest.mark.parametrize(
