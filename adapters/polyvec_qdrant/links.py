@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import httpx
-from qdrant_client import AsyncQdrantClient, QdrantClient
+from qdrant_client import AsyncQdrantClient, QdrantClient, models
 
 from polyvec._dirlock import DirectoryLock
 from polyvec._time_left import left, limit
 from polyvec.errors import ClosedError, CollectionNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from polyvec_qdrant._config import QdrantConfig
 
@@ -43,6 +43,10 @@ class Link(Protocol):
         """Return the client; made when nobody has yet."""
         ...
 
+    def search(self, collection: str, requests: Sequence[models.QueryRequest]) -> Sequence[Any]:
+        """Return the client's answer to each request, in order."""
+        ...
+
     def close(self) -> None:
         """Release everything; the link cannot be opened again."""
         ...
@@ -56,6 +60,12 @@ class AsyncLink(Protocol):
 
     async def open(self) -> AsyncQdrantClient:
         """Return the client; made when nobody has yet."""
+        ...
+
+    async def search(
+        self, collection: str, requests: Sequence[models.QueryRequest]
+    ) -> Sequence[Any]:
+        """Return the client's answer to each request, in order."""
         ...
 
     async def aclose(self) -> None:
@@ -97,6 +107,18 @@ def arguments_of(config: QdrantConfig) -> dict[str, Any]:
     return arguments
 
 
+def _batch(requests: Sequence[models.QueryRequest]) -> models.QueryRequestBatch:
+    """Return requests in one, for the client's own REST layer (decision 11)."""
+    return models.QueryRequestBatch(searches=list(requests))
+
+
+def _answers_of(reply: Any) -> Sequence[Any]:
+    """Return what a reply of that layer has."""
+    answers: Sequence[Any] | None = reply.result
+    assert answers is not None, "an answer without a result is an error, and was raised"
+    return answers
+
+
 class ServerLink:
     """A server, for the synchronous adapter.
 
@@ -126,6 +148,17 @@ class ServerLink:
                 _httpx_of(made, "_client").event_hooks = {"request": [_limit]}
                 self.client = made
             return self.client
+
+    def search(self, collection: str, requests: Sequence[models.QueryRequest]) -> Sequence[Any]:
+        client = self.open()
+        timeout: Any = seconds_left()  # the REST layer takes None, and does not say so
+        if self._config.grpc_port is not None:
+            return client.query_batch_points(collection, requests, timeout=timeout)
+        return _answers_of(
+            client.http.search_api.query_batch_points(
+                collection, timeout=timeout, query_request_batch=_batch(requests)
+            )
+        )
 
     def close(self) -> None:
         with self._lock:
@@ -162,6 +195,19 @@ class AsyncServerLink:
         _httpx_of(made, "_async_client").event_hooks = {"request": [_limit_async]}
         self.client = made
         return made
+
+    async def search(
+        self, collection: str, requests: Sequence[models.QueryRequest]
+    ) -> Sequence[Any]:
+        client = await self.open()
+        timeout: Any = seconds_left()  # the REST layer takes None, and does not say so
+        if self._config.grpc_port is not None:
+            return await client.query_batch_points(collection, requests, timeout=timeout)
+        return _answers_of(
+            await client.http.search_api.query_batch_points(
+                collection, timeout=timeout, query_request_batch=_batch(requests)
+            )
+        )
 
     async def aclose(self) -> None:
         self._closed = True
@@ -212,6 +258,9 @@ class LocalLink:
                 self.client = self._made()
                 self._opened = OneAtATime(self.client)
             return self._opened  # type: ignore[no-any-return]  # see above
+
+    def search(self, collection: str, requests: Sequence[models.QueryRequest]) -> Sequence[Any]:
+        return self.open().query_batch_points(collection_name=collection, requests=requests)
 
     def _made(self) -> QdrantClient:
         if self._directory is None:

@@ -224,12 +224,7 @@ class QdrantAdapter(Adapter):
             for query in asked
         ]
         with within(timeout_s):
-            client = self._link.open()
-            answers = client.query_batch_points(
-                collection_name=target.collection.name,
-                requests=requests,
-                timeout=seconds_left(),
-            )
+            answers = self._link.search(target.collection.name, requests)
         return [_answers.found(one.points, native, needed, columns, target) for one in answers]
 
     def scan(

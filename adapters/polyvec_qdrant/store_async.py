@@ -223,12 +223,7 @@ class AsyncQdrantAdapter(AsyncAdapter):
             for query in asked
         ]
         with within(timeout_s):
-            client = await self._link.open()
-            answers = await client.query_batch_points(
-                collection_name=target.collection.name,
-                requests=requests,
-                timeout=seconds_left(),
-            )
+            answers = await self._link.search(target.collection.name, requests)
         return [_answers.found(one.points, native, needed, columns, target) for one in answers]
 
     async def scan(
