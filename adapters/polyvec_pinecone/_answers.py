@@ -63,7 +63,7 @@ def unresolved(target: Target, rows: Sequence[Row]) -> list[str]:
     layout: Layout = target.collection.layout
     if not layout.ours:
         return []
-    return [one for one, _, stored in rows if one.startswith(_names.HASHED) and ID not in stored]
+    return [one for one, _, stored in rows if _names.is_hashed(one) and ID not in stored]
 
 
 def batch_of(rows: Sequence[Row], columns: Columns, target: Target) -> RecordBatch:

@@ -226,10 +226,7 @@ def batch_of(
     """
     metadata = [stored for _, _, stored in rows]
     return RecordBatch(
-        [
-            _names.from_id(found, stored.get(ID)) if found.startswith("~") else found
-            for found, _, stored in rows
-        ],
+        [_names.from_id(found, stored.get(ID)) for found, _, stored in rows],
         from_values([values for _, values, _ in rows], metadata, dimension)
         if "vector" in columns
         else None,
