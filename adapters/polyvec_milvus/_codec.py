@@ -18,7 +18,6 @@ from polyvec.records import RecordBatch
 from polyvec.types import Metric
 from polyvec_milvus._layout import (
     BITS,
-    EXACT,
     KEPT,
     META,
     NO_TEXT,
@@ -61,8 +60,9 @@ def encode(
     Not as objects: pymilvus copies those value by value in Python, which takes ten times as long
     (`convert_to_json` of 3.0.2).
     """
-    if bits is None and _is_flat(metadata):
-        classes = tuple(map(type, metadata.values()))
+    classes = tuple(map(type, metadata.values()))
+    flat = _PLAIN.issuperset(classes) and not any(map(_is_big_number, metadata.values()))
+    if flat and bits is None:
         return _json(metadata), _flat_side(tuple(metadata), classes, has_text)
     tags: list[str] = []
     kept: MetadataDict = {}
@@ -85,21 +85,13 @@ def encode(
     return _json(natural), _json(side)
 
 
-def _is_flat(metadata: MetadataDict) -> bool:
-    """Tell whether there are only scalars, none of them a big number."""
-    for value in cast("dict[str, object]", metadata).values():
-        kind = type(value)
-        if kind is int or kind is float:
-            if not -EXACT < cast("float", value) < EXACT:  # as `is_big`: stored numbers are finite
-                return False
-        elif kind not in _PLAIN:
-            return False
-    return True
+def _is_big_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and is_big(value)
 
 
 @lru_cache(maxsize=1024)
 def _flat_side(keys: tuple[str, ...], classes: tuple[type, ...], has_text: bool) -> str:
-    """Return the sidecar of a flat object; most records of a collection share one."""
+    """Return the sidecar of a flat object without big numbers; most records share one."""
     named = zip(keys, classes, strict=True)
     known = _PLAIN_CLASSES
     tags = [tag(known[one], (key,)) for key, one in named if one in known]  # None has no tag
