@@ -20,7 +20,7 @@ from polyvec.primitives import StaleLayout
 from polyvec_pinecone import _errors, _names, _schema
 from polyvec_pinecone._layout import SPACE
 from polyvec_pinecone._schema import FAILED, Layout
-from polyvec_pinecone.links import seconds_left
+from polyvec_pinecone._transport import seconds_left
 
 if TYPE_CHECKING:
     from polyvec.primitives import OpenedCollection

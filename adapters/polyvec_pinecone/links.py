@@ -1,36 +1,23 @@
-"""Connections to Pinecone, in both colours. By hand.
-
-The client repeats failed calls by itself, three times, with waits that no deadline ends; and one
-budget of repeats per host is shared by all clients of a process, so that one store's bad minute is
-another's. The core repeats calls too: with the deadline of the verb, the server's `Retry-After`,
-and the user's `max_attempts`. So the client's repeating transport is taken out, and one put in its
-place that hands the deadline of the running primitive to httpx.
-"""
+"""Connections to Pinecone, in both colours. By hand."""
 
 from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from contextvars import ContextVar
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
 from pinecone import AsyncPinecone, Pinecone, RetryConfig
 from pinecone.errors.exceptions import PineconeValueError
 
-from polyvec._setting import Setting
-from polyvec._time_left import left, limit
 from polyvec.errors import ClosedError, ConfigError
+from polyvec_pinecone._transport import LONGEST_S, AsyncOnce, Once
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
-    from contextlib import AbstractContextManager
+    from collections.abc import Generator
+
+    import httpx
 
     from polyvec_pinecone._config import PineconeConfig
-
-LONGEST_S: Final = 600.0
-"""For a call without a deadline."""
 
 KEEP_ALIVE: Final = 40
 """Connections of each host; the client keeps half of them alive."""
@@ -39,146 +26,6 @@ NO_KEY: Final = "none"
 """The client wants a key; a server that is given by its host may do without."""
 
 ONCE: Final = RetryConfig(max_retries=0)
-
-FIELDS: Final = {
-    b"x-pinecone-request-lsn": "committed",
-    b"x-pinecone-lsn-committed": "committed",
-    b"x-pinecone-max-indexed-lsn": "indexed",
-    b"x-pinecone-lsn-reconciled": "indexed",
-}
-"""Headers with log sequence numbers, the new and the old ones: client 10.2, `ResponseInfo`."""
-
-MOST_REMEMBERED: Final = 50_000
-"""Ids that a namespace's marks hold."""
-
-MOST_WITH_IDS: Final = 16
-"""Namespaces whose marks hold ids: the last ones that were used."""
-
-MOST_SPACES: Final = 10_000
-"""Namespaces whose marks are kept at all."""
-
-_marks: ContextVar[Marks | None] = ContextVar("polyvec_pinecone_marks", default=None)
-
-
-def seconds_left() -> float:
-    """Return what is left for the running primitive."""
-    seconds = left()
-    return LONGEST_S if seconds is None else max(0.001, seconds)
-
-
-class Marks:
-    """How far a namespace is: log sequence numbers that come in the headers of answers.
-
-    A write's answer says which number it has, a search's up to which number it saw. The client
-    shows them, but not for a delete, whose answer it drops; so they are read here.
-    """
-
-    def __init__(self) -> None:
-        self.committed = 0
-        self.indexed = 0
-        self._written: dict[str, None] = {}
-        self._lock = threading.Lock()
-
-    def note(self, headers: httpx.Headers) -> None:
-        """Take the numbers of an answer."""
-        for name, value in headers.raw:
-            field = FIELDS.get(name.lower())
-            if field is not None and value.isdigit():
-                with self._lock:
-                    setattr(self, field, max(getattr(self, field), int(value)))
-
-    def wrote(self, ids: Iterable[str]) -> None:
-        """Remember ids as written, the last of them where there are many."""
-        with self._lock:
-            self._written |= dict.fromkeys(ids)
-            for _ in range(len(self._written) - MOST_REMEMBERED):
-                del self._written[next(iter(self._written))]
-
-    def deleted(self, ids: Iterable[str] | None) -> None:
-        """Forget ids, None for all."""
-        with self._lock:
-            for one in list(self._written) if ids is None else ids:
-                self._written.pop(one, None)
-
-    def known(self, ids: Iterable[str]) -> list[str]:
-        """Return the ids that were written and not deleted."""
-        with self._lock:
-            return [one for one in ids if one in self._written]
-
-
-def noting(marks: Marks) -> AbstractContextManager[None]:
-    """Have the answers to the requests made inside noted."""
-    return Setting(_marks, marks)
-
-
-def _note(response: httpx.Response) -> httpx.Response:
-    if (marks := _marks.get()) is not None and response.is_success:
-        marks.note(response.headers)
-    return response
-
-
-class MarksOf:
-    """The marks of every namespace that a store wrote or read."""
-
-    def __init__(self) -> None:
-        self._found: dict[tuple[str, str], Marks] = {}
-        self._lock = threading.Lock()
-
-    def get(self, host: str, space: str) -> Marks:
-        """Return the marks of a namespace; those of many are forgotten bit by bit."""
-        key = host, space
-        with self._lock:
-            marks = self._found.pop(key, None) or Marks()
-            self._found[key] = marks  # the last one now
-            if len(self._found) > MOST_WITH_IDS:
-                next(islice(reversed(self._found.values()), MOST_WITH_IDS, None)).deleted(None)
-            if len(self._found) > MOST_SPACES:
-                del self._found[next(iter(self._found))]
-        return marks
-
-
-class Once(httpx.BaseTransport):
-    """Sends each request once, within the deadline of the running primitive.
-
-    Parameters
-    ----------
-    inner
-        What sends it.
-    """
-
-    def __init__(self, inner: httpx.BaseTransport) -> None:
-        self._inner = inner
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        limit(request, LONGEST_S)
-        try:
-            return _note(self._inner.handle_request(request))
-        except httpx.TransportError as exc:
-            exc.request = request  # the client names its host
-            raise
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-class AsyncOnce(httpx.AsyncBaseTransport):
-    """Sends each request once, within the deadline of the running primitive.
-
-    Parameters
-    ----------
-    inner
-        What sends it.
-    """
-
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-        self._inner = inner
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        limit(request, LONGEST_S)
-        return _note(await self._inner.handle_async_request(request))
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
 
 def arguments_of(config: PineconeConfig) -> dict[str, Any]:
@@ -314,7 +161,8 @@ class AsyncLink:
 def _send_once(made: Any) -> None:
     """Take out the transport that repeats; there is no public way to it."""
     http: httpx.Client = made._http._client  # noqa: SLF001 - see above
-    http._transport = Once(http._transport._transport)  # type: ignore[attr-defined]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType] - see above
+    http._transport.close()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+    http._transport = Once(http.base_url)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
 
 
 def _send_once_async(made: Any) -> None:

@@ -9,17 +9,19 @@ from uuid import uuid4
 from polyvec import _runtime
 from polyvec.errors import DeadlineError
 from polyvec_pinecone import _answers, _errors, _requests
+from polyvec_pinecone._marks import MarksOf, noting
 from polyvec_pinecone._names import DEFAULT
-from polyvec_pinecone.links import MarksOf, noting, seconds_left
+from polyvec_pinecone._transport import seconds_left
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from polyvec.primitives import Target
     from polyvec_pinecone._answers import Row
+    from polyvec_pinecone._marks import Marks
     from polyvec_pinecone._schema import Layout
     from polyvec_pinecone.collections import Collections
-    from polyvec_pinecone.links import Link, Marks
+    from polyvec_pinecone.links import Link
 
 FIRST_POLL_S: Final = 0.02
 LONGEST_POLL_S: Final = 1.0

@@ -11,8 +11,8 @@ from polyvec.primitives import ScanPage
 from polyvec.types import METADATA, NO_COLUMNS
 from polyvec_pinecone import _answers, _compile, _errors, _native, _requests, _vectors, _where
 from polyvec_pinecone._schema import Layout, check_search
+from polyvec_pinecone._transport import seconds_left
 from polyvec_pinecone.collections_async import AsyncCollections
-from polyvec_pinecone.links import seconds_left
 from polyvec_pinecone.records_async import AsyncRecords
 
 if TYPE_CHECKING:

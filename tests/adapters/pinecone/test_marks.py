@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx
 
-from polyvec_pinecone import links
-from polyvec_pinecone.links import Marks, MarksOf
+from polyvec_pinecone import _marks
+from polyvec_pinecone._marks import Marks, MarksOf
 
 
 def answer(**headers: str) -> httpx.Headers:
@@ -32,7 +32,7 @@ def test_what_was_deleted_is_not_known() -> None:
 
 def test_the_last_ids_are_remembered() -> None:
     marks = Marks()
-    marks.wrote(f"r{at}" for at in range(links.MOST_REMEMBERED))
+    marks.wrote(f"r{at}" for at in range(_marks.MOST_REMEMBERED))
     marks.wrote(["new"])
     assert marks.known(["r0", "r1", "new"]) == ["r1", "new"]
 
@@ -43,12 +43,12 @@ def test_namespaces_are_apart_and_not_kept_for_ever() -> None:
     first.wrote(["a"])
     first.committed = 7
     assert found.get("h", "second").known(["a"]) == []
-    for at in range(links.MOST_WITH_IDS):
+    for at in range(_marks.MOST_WITH_IDS):
         found.get("h", f"n{at}")
     again = found.get("h", "first")
     assert again is first
     assert again.known(["a"]) == []  # it is looked for then
     assert again.committed == 7  # and an update still waits
-    for at in range(links.MOST_SPACES):
+    for at in range(_marks.MOST_SPACES):
         found.get("h", f"m{at}")
     assert found.get("h", "first") is not first
