@@ -39,12 +39,22 @@ class Marks:
     """How far a namespace is: log sequence numbers that come in the headers of answers.
 
     A write's answer says which number it has, a search's up to which number it saw. The client
-    shows them, but not for a delete, whose answer it drops; so they are read here.
+    shows them, but not for a delete, whose answer it drops; so they are read here. Over gRPC it
+    shows none: those writes are counted, and a number above theirs is asked for over REST.
+
+    Attributes
+    ----------
+    committed, indexed
+        The highest number of a write, and up to which one a search saw; 0 for none.
+    untold
+        Writes whose answers had no number, so far.
     """
 
     def __init__(self) -> None:
         self.committed = 0
         self.indexed = 0
+        self.untold = 0
+        self._covered = 0
         self._written: dict[str, None] = {}
         self._lock = threading.Lock()
 
@@ -55,6 +65,21 @@ class Marks:
             if field is not None and value.isdigit():
                 with self._lock:
                     setattr(self, field, max(getattr(self, field), int(value)))
+
+    @property
+    def complete(self) -> bool:
+        """Whether `committed` is above the numbers of all writes."""
+        return self._covered == self.untold
+
+    def wrote_untold(self) -> None:
+        """Count a write whose answer had no number."""
+        with self._lock:
+            self.untold += 1
+
+    def cover(self, untold: int) -> None:
+        """Take `committed` as above the first `untold` of them."""
+        with self._lock:
+            self._covered = max(self._covered, untold)
 
     def wrote(self, ids: Iterable[str]) -> None:
         """Remember ids as written, the last of them where there are many."""
@@ -68,6 +93,11 @@ class Marks:
         with self._lock:
             for one in list(self._written) if ids is None else ids:
                 self._written.pop(one, None)
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything is known to be there."""
+        return bool(self._written)
 
     def known(self, ids: Iterable[str]) -> list[str]:
         """Return the ids that were written and not deleted."""

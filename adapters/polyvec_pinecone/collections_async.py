@@ -170,7 +170,9 @@ class AsyncCollections:
         found: dict[str, int] = {}
         token: str | None = None
         while True:
-            page: Any = await index.list_namespaces_paginated(limit=PAGE, pagination_token=token)
+            page: Any = await index.list_namespaces_paginated(
+                limit=PAGE, pagination_token=token, **self._link.limits()
+            )
             for space in page.namespaces:
                 if space.record_count:
                     name = await self._name_of(index, space.name, layout)
@@ -185,12 +187,12 @@ class AsyncCollections:
             return "" if stored == _names.DEFAULT else stored
         if not _names.is_hashed(stored):
             return _names.from_space(stored)
-        left = seconds_left()
-        listed = await index.list_paginated(namespace=stored, limit=1, timeout=left)
+        limits = self._link.limits()
+        listed = await index.list_paginated(namespace=stored, limit=1, **limits)
         ids = [one.id for one in listed.vectors]
         if not ids:
             return stored
-        answer = await index.fetch(ids=ids, namespace=stored, timeout=left)
+        answer = await index.fetch(ids=ids, namespace=stored, **limits)
         records: list[Any] = list(answer.vectors.values())
         metadata: dict[str, Any] = (records[0].metadata or {}) if records else {}
         return _names.from_space(stored, metadata.get(SPACE))

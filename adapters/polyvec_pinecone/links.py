@@ -10,7 +10,7 @@ from pinecone import AsyncPinecone, Pinecone, RetryConfig
 from pinecone.errors.exceptions import PineconeValueError
 
 from polyvec.errors import ClosedError, ConfigError
-from polyvec_pinecone._transport import LONGEST_S, AsyncOnce, Once
+from polyvec_pinecone._transport import LONGEST_S, AsyncOnce, Once, seconds_left
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -63,7 +63,7 @@ class Link:
         self._config = config
         self._closed = False
         self._lock = threading.Lock()
-        self._indexes: dict[str, Any] = {}
+        self._indexes: dict[tuple[str, bool], Any] = {}
         self.client: Pinecone | None = None
 
     def open(self) -> Pinecone:
@@ -86,18 +86,28 @@ class Link:
             self.client = made
         return self.client
 
-    def index(self, host: str) -> Any:
-        """Return the client of one index's data."""
-        if (index := self._indexes.get(host)) is not None:
+    @property
+    def tells(self) -> bool:
+        """Whether answers have log sequence numbers; over gRPC the client shows none."""
+        return not self._config.grpc
+
+    def index(self, host: str, *, rest: bool = False) -> Any:
+        """Return the client of one index's data, the one that speaks REST where that is asked."""
+        key = host, self._config.grpc and not rest
+        if (index := self._indexes.get(key)) is not None:
             return index
         with self._lock:
             client = self._opened()
-            if host not in self._indexes:
-                made: Any = client.index(host=host, grpc=self._config.grpc)
-                if not self._config.grpc:
+            if key not in self._indexes:
+                made: Any = client.index(host=host, grpc=key[1])
+                if not key[1]:
                     _send_once(made)
-                self._indexes[host] = made
-            return self._indexes[host]
+                self._indexes[key] = made
+            return self._indexes[key]
+
+    def limits(self) -> dict[str, float]:
+        """Return the arguments that end a call in time; over REST its transport does."""
+        return {"timeout": seconds_left()} if self._config.grpc else {}
 
     def close(self) -> None:
         """Release everything; the link cannot be opened again."""
@@ -138,7 +148,12 @@ class AsyncLink:
             self.client = made
         return self.client
 
-    async def index(self, host: str) -> Any:
+    @property
+    def tells(self) -> bool:
+        """Whether answers have log sequence numbers."""
+        return True
+
+    async def index(self, host: str, *, rest: bool = False) -> Any:
         """Return the client of one index's data."""
         if (index := self._indexes.get(host)) is not None:
             return index
@@ -146,6 +161,10 @@ class AsyncLink:
         made: Any = await client.index(host=host)  # with a host it awaits nothing
         _send_once_async(made)
         return self._indexes.setdefault(host, made)
+
+    def limits(self) -> dict[str, float]:
+        """Return no arguments: the transport ends a call in time."""
+        return {}
 
     async def aclose(self) -> None:
         """Release everything; the link cannot be opened again."""

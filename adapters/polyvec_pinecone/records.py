@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 FIRST_POLL_S: Final = 0.02
 LONGEST_POLL_S: Final = 1.0
+
+WRITES: Final = frozenset({"upsert", "delete"})
 
 NOBODY: Final = "polyvec-fence-"
 """Begins the ids of records that never are."""
@@ -52,11 +55,15 @@ class Records:
     def settle(self, target: Target, ids: Sequence[str]) -> Sequence[str]:
         """Wait until what was written to a namespace can be searched; see the protocol."""
         marks = self.marks(target)
+        if not marks.complete:
+            patience_s = KNOWN_WITHIN_S if marks.holds else 0.0
+            if not self._number(target, "settle", patience_s):
+                return ()
         wanted, pause_s = marks.committed, FIRST_POLL_S
         anything = [1.0] + [0.0] * (target.collection.dimension - 1)
         while marks.indexed < wanted:
             before = marks.indexed
-            self.call(target, "query", top_k=1, vector=anything)
+            self.call(target, "query", rest=True, top_k=1, vector=anything)
             if marks.indexed >= wanted:
                 break
             if not before and not marks.indexed:
@@ -70,29 +77,43 @@ class Records:
         return marks.known(ids) if wanted else ()
 
     def fence(self, target: Target) -> bool:
-        """Wait until what anybody wrote to a namespace can be read; see the protocol.
-
-        Deleting a record that never was changes nothing, and its log sequence number is above
-        those of all writes that were acknowledged before.
-        """
+        """Wait until what anybody wrote to a namespace can be read; see the protocol."""
         if _answers.space_of(target) is None:
             return True
-        marks, nobody = self.marks(target), f"{NOBODY}{uuid4().hex}"
-        before, pause_s, waited_s = marks.committed, FIRST_POLL_S, 0.0
-        while self.call(target, "delete", absent=True, ids=[nobody]):
-            # A namespace that somebody has just begun may not be known everywhere.
-            if waited_s >= KNOWN_WITHIN_S:
-                return True
-            if seconds_left() <= pause_s:
-                raise DeadlineError(
-                    "the namespace is not there yet", store="pinecone", operation="fence"
-                )
-            _runtime.sleep(pause_s)
-            waited_s, pause_s = waited_s + pause_s, min(2 * pause_s, LONGEST_POLL_S)
+        marks = self.marks(target)
+        before = marks.committed
+        if not self._number(target, "fence", KNOWN_WITHIN_S):
+            return True
         if marks.committed == before:
             return False  # it does not tell
         self.settle(target, ())
         return marks.indexed > before
+
+    def _number(self, target: Target, operation: str, patience_s: float) -> bool:
+        """Learn a number above those of all writes that were acknowledged, also to others.
+
+        It is that of deleting a record that never was, which changes nothing.
+
+        Returns
+        -------
+        bool
+            False: the namespace is not known, also not after so many seconds.
+        """
+        marks = self.marks(target)
+        untold, pause_s, waited_s = marks.untold, FIRST_POLL_S, 0.0
+        nobody = f"{NOBODY}{uuid4().hex}"
+        while self.call(target, "delete", rest=True, absent=True, ids=[nobody]):
+            # A namespace that somebody has just begun may not be known everywhere.
+            if waited_s >= patience_s:
+                return False
+            if seconds_left() <= pause_s:
+                raise DeadlineError(
+                    "the namespace is not there yet", store="pinecone", operation=operation
+                )
+            _runtime.sleep(pause_s)
+            waited_s, pause_s = waited_s + pause_s, min(2 * pause_s, LONGEST_POLL_S)
+        marks.cover(untold)
+        return True
 
     def marks(self, target: Target) -> Marks:
         """Return how far a namespace is, and what was written to it."""
@@ -112,7 +133,8 @@ class Records:
         )
         if answer is None:
             return [], None
-        rows = _answers.rows_of(answer.vectors.values())
+        # A map of records: over gRPC it has no order, and a page is to be the same each time.
+        rows = sorted(_answers.rows_of(answer.vectors.values()), key=itemgetter(0))
         return rows, None if answer.pagination is None else answer.pagination.next
 
     def listed(
@@ -147,12 +169,13 @@ class Records:
         ]
 
     def fetch(self, target: Target, ids: Sequence[str]) -> list[Row]:
-        """Return the records that exist of these stored ids."""
+        """Return the records that exist of these stored ids, in their order."""
         rows: list[Row] = []
         for part in _requests.url_parts(ids):
             answer = self.call(target, "fetch", ids=part)
             if answer is not None:
-                rows += _answers.rows_of(answer.vectors.values())
+                found = answer.vectors
+                rows += _answers.rows_of(found[one] for one in part if one in found)
         return rows
 
     def size(self, target: Target) -> int:
@@ -163,7 +186,7 @@ class Records:
         layout: Layout = target.collection.layout
         index = self._link.index(layout.host)
         try:
-            answer: Any = index.describe_namespace(name=space or DEFAULT)
+            answer: Any = index.describe_namespace(name=space or DEFAULT, **self._link.limits())
         except Exception as exc:
             if not _errors.is_doubtful(exc):
                 raise
@@ -173,8 +196,18 @@ class Records:
             raise
         return int(answer.record_count or 0)
 
-    def call(self, target: Target, method: str, *, absent: Any = None, **arguments: Any) -> Any:
+    def call(
+        self,
+        target: Target,
+        method: str,
+        *,
+        absent: Any = None,
+        rest: bool = False,
+        **arguments: Any,
+    ) -> Any:
         """Return what an index answers; `absent` where the namespace does not exist.
+
+        With `rest` over REST in any case: answers over gRPC have no log sequence numbers.
 
         Raises
         ------
@@ -185,11 +218,12 @@ class Records:
         if space is None:
             return absent
         layout: Layout = target.collection.layout
-        index = self._link.index(layout.host)
+        index = self._link.index(layout.host, rest=rest)
+        marks = self._marks.get(layout.host, space)
         try:
             call = getattr(index, method)
-            with noting(self._marks.get(layout.host, space)):
-                return call(namespace=space, timeout=seconds_left(), **arguments)
+            with noting(marks):
+                answer = call(namespace=space, **self._link.limits(), **arguments)
         except Exception as exc:
             if not _errors.is_doubtful(exc):
                 raise
@@ -197,3 +231,6 @@ class Records:
             if _errors.is_absent(exc):
                 return absent
             raise
+        if method in WRITES and not (rest or self._link.tells):
+            marks.wrote_untold()
+        return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 FIRST_POLL_S: Final = 0.02
 LONGEST_POLL_S: Final = 1.0
+
+WRITES: Final = frozenset({"upsert", "delete"})
 
 NOBODY: Final = "polyvec-fence-"
 """Begins the ids of records that never are."""
@@ -51,11 +54,15 @@ class AsyncRecords:
     async def settle(self, target: Target, ids: Sequence[str]) -> Sequence[str]:
         """Wait until what was written to a namespace can be searched; see the protocol."""
         marks = self.marks(target)
+        if not marks.complete:
+            patience_s = KNOWN_WITHIN_S if marks.holds else 0.0
+            if not await self._number(target, "settle", patience_s):
+                return ()
         wanted, pause_s = marks.committed, FIRST_POLL_S
         anything = [1.0] + [0.0] * (target.collection.dimension - 1)
         while marks.indexed < wanted:
             before = marks.indexed
-            await self.call(target, "query", top_k=1, vector=anything)
+            await self.call(target, "query", rest=True, top_k=1, vector=anything)
             if marks.indexed >= wanted:
                 break
             if not before and not marks.indexed:
@@ -69,29 +76,43 @@ class AsyncRecords:
         return marks.known(ids) if wanted else ()
 
     async def fence(self, target: Target) -> bool:
-        """Wait until what anybody wrote to a namespace can be read; see the protocol.
-
-        Deleting a record that never was changes nothing, and its log sequence number is above
-        those of all writes that were acknowledged before.
-        """
+        """Wait until what anybody wrote to a namespace can be read; see the protocol."""
         if _answers.space_of(target) is None:
             return True
-        marks, nobody = self.marks(target), f"{NOBODY}{uuid4().hex}"
-        before, pause_s, waited_s = marks.committed, FIRST_POLL_S, 0.0
-        while await self.call(target, "delete", absent=True, ids=[nobody]):
-            # A namespace that somebody has just begun may not be known everywhere.
-            if waited_s >= KNOWN_WITHIN_S:
-                return True
-            if seconds_left() <= pause_s:
-                raise DeadlineError(
-                    "the namespace is not there yet", store="pinecone", operation="fence"
-                )
-            await _runtime_async.sleep(pause_s)
-            waited_s, pause_s = waited_s + pause_s, min(2 * pause_s, LONGEST_POLL_S)
+        marks = self.marks(target)
+        before = marks.committed
+        if not await self._number(target, "fence", KNOWN_WITHIN_S):
+            return True
         if marks.committed == before:
             return False  # it does not tell
         await self.settle(target, ())
         return marks.indexed > before
+
+    async def _number(self, target: Target, operation: str, patience_s: float) -> bool:
+        """Learn a number above those of all writes that were acknowledged, also to others.
+
+        It is that of deleting a record that never was, which changes nothing.
+
+        Returns
+        -------
+        bool
+            False: the namespace is not known, also not after so many seconds.
+        """
+        marks = self.marks(target)
+        untold, pause_s, waited_s = marks.untold, FIRST_POLL_S, 0.0
+        nobody = f"{NOBODY}{uuid4().hex}"
+        while await self.call(target, "delete", rest=True, absent=True, ids=[nobody]):
+            # A namespace that somebody has just begun may not be known everywhere.
+            if waited_s >= patience_s:
+                return False
+            if seconds_left() <= pause_s:
+                raise DeadlineError(
+                    "the namespace is not there yet", store="pinecone", operation=operation
+                )
+            await _runtime_async.sleep(pause_s)
+            waited_s, pause_s = waited_s + pause_s, min(2 * pause_s, LONGEST_POLL_S)
+        marks.cover(untold)
+        return True
 
     def marks(self, target: Target) -> Marks:
         """Return how far a namespace is, and what was written to it."""
@@ -111,7 +132,8 @@ class AsyncRecords:
         )
         if answer is None:
             return [], None
-        rows = _answers.rows_of(answer.vectors.values())
+        # A map of records: over gRPC it has no order, and a page is to be the same each time.
+        rows = sorted(_answers.rows_of(answer.vectors.values()), key=itemgetter(0))
         return rows, None if answer.pagination is None else answer.pagination.next
 
     async def listed(
@@ -146,12 +168,13 @@ class AsyncRecords:
         ]
 
     async def fetch(self, target: Target, ids: Sequence[str]) -> list[Row]:
-        """Return the records that exist of these stored ids."""
+        """Return the records that exist of these stored ids, in their order."""
         rows: list[Row] = []
         for part in _requests.url_parts(ids):
             answer = await self.call(target, "fetch", ids=part)
             if answer is not None:
-                rows += _answers.rows_of(answer.vectors.values())
+                found = answer.vectors
+                rows += _answers.rows_of(found[one] for one in part if one in found)
         return rows
 
     async def size(self, target: Target) -> int:
@@ -162,7 +185,9 @@ class AsyncRecords:
         layout: Layout = target.collection.layout
         index = await self._link.index(layout.host)
         try:
-            answer: Any = await index.describe_namespace(name=space or DEFAULT)
+            answer: Any = await index.describe_namespace(
+                name=space or DEFAULT, **self._link.limits()
+            )
         except Exception as exc:
             if not _errors.is_doubtful(exc):
                 raise
@@ -173,9 +198,17 @@ class AsyncRecords:
         return int(answer.record_count or 0)
 
     async def call(
-        self, target: Target, method: str, *, absent: Any = None, **arguments: Any
+        self,
+        target: Target,
+        method: str,
+        *,
+        absent: Any = None,
+        rest: bool = False,
+        **arguments: Any,
     ) -> Any:
         """Return what an index answers; `absent` where the namespace does not exist.
+
+        With `rest` over REST in any case: answers over gRPC have no log sequence numbers.
 
         Raises
         ------
@@ -186,11 +219,12 @@ class AsyncRecords:
         if space is None:
             return absent
         layout: Layout = target.collection.layout
-        index = await self._link.index(layout.host)
+        index = await self._link.index(layout.host, rest=rest)
+        marks = self._marks.get(layout.host, space)
         try:
             call = getattr(index, method)
-            with noting(self._marks.get(layout.host, space)):
-                return await call(namespace=space, timeout=seconds_left(), **arguments)
+            with noting(marks):
+                answer = await call(namespace=space, **self._link.limits(), **arguments)
         except Exception as exc:
             if not _errors.is_doubtful(exc):
                 raise
@@ -198,3 +232,6 @@ class AsyncRecords:
             if _errors.is_absent(exc):
                 return absent
             raise
+        if method in WRITES and not (rest or self._link.tells):
+            marks.wrote_untold()
+        return answer

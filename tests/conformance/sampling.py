@@ -35,6 +35,7 @@ REPEATING: Final = frozenset(
         "TestPgvectorAsync",
         "TestPgvectorTransactionPooling",
         "TestPineconeAsync",
+        "TestPineconeGrpc",
         "TestPoorStoreAsync",
         "TestQdrantServerAsync",
         "TestQdrantServerGrpc",

@@ -9,8 +9,9 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
-from tests.services import at_end, server
+from tests.services import at_end, given_url, server
 from tests.services.pinecone import VISIBILITY_DELAY_S, Gateway
+from tests.services.pinecone_grpc import GrpcGateway
 
 from polyvec.testing import AsyncConformanceSuite, ConformanceSuite
 from polyvec.testing.areas.stress import Stress
@@ -34,6 +35,24 @@ def over_pgvector() -> str:
     gateway = Gateway(server("pgvector").url, visibility_delay_s=VISIBILITY_DELAY_S)
     at_end(gateway.stop)
     return gateway.url
+
+
+@cache
+def by_grpc() -> str:
+    """Return the URL of a server whose data goes over gRPC."""
+    if (url := given_url("pinecone")) is not None:
+        return f"{url}{'&' if '?' in url else '?'}grpc=true"
+    made = GrpcGateway(Gateway(visibility_delay_s=VISIBILITY_DELAY_S))
+    at_end(made.stop)
+    return made.url
+
+
+class TestPineconeGrpc(ConformanceSuite):
+    """The other data plane; the client has it for the synchronous colour alone."""
+
+    @pytest.fixture
+    def store_url(self) -> str:
+        return by_grpc()
 
 
 class TestPineconeOverPgvector(Stress):

@@ -6,19 +6,26 @@ deadlines and errors come through, and no more than that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
 
 import grpc  # type: ignore[import-untyped]  # it has none, and stubs would be one more package
 import pytest
 from tests.adapters.pinecone.stub import index_model, stubbed
 
 import polyvec
-from polyvec.errors import RateLimitedError, RejectedError, UnavailableError
+from polyvec.errors import DeadlineError, RateLimitedError, RejectedError, UnavailableError
 from polyvec.types import as_any
 
 Answers = dict[str, Any]
+
+NOTHING: Final = object()
+"""In place of an answer: the method says nothing."""
+
+SOON_S: Final = 0.3
 
 
 @pytest.fixture
@@ -31,9 +38,14 @@ def answers() -> Answers:
 def served(answers: Answers) -> Iterator[int]:
     """Yield the port of a gRPC server."""
 
+    stopped = threading.Event()
+
     def handle(method: str) -> Any:
         def call(_: bytes, context: Any) -> bytes:
             told: Any = answers.get(method, b"")
+            if told is NOTHING:
+                stopped.wait(timeout=60)
+                told = b""
             if not isinstance(told, bytes):
                 context.abort(told, "No.")
             message: bytes = told
@@ -41,7 +53,7 @@ def served(answers: Answers) -> Iterator[int]:
 
         return as_any(grpc.unary_unary_rpc_method_handler(call))
 
-    names = ("Upsert", "Query", "Delete", "Fetch")
+    names = ("Upsert", "Query", "Delete", "Fetch", "DescribeNamespace", "ListNamespaces")
     handlers = grpc.method_handlers_generic_handler(
         "VectorService", {name: handle(name) for name in names}
     )
@@ -50,6 +62,7 @@ def served(answers: Answers) -> Iterator[int]:
     port: int = server.add_insecure_port("127.0.0.1:0")
     server.start()
     yield port
+    stopped.set()
     server.stop(None).wait()
 
 
@@ -86,3 +99,23 @@ def test_statuses(
     answers["Upsert"] = status
     with pytest.raises(kind):
         docs.upsert(ids=["a"], vectors=[[1.0, 2.0, 3.0]])
+
+
+Docs = polyvec.Collection[dict[str, Any]]
+WAITING: list[tuple[str, Callable[[Docs], object]]] = [
+    ("Query", lambda docs: docs.query([1.0, 0.0, 0.0], timeout_s=SOON_S)),
+    ("Fetch", lambda docs: docs.get(["a"], timeout_s=SOON_S)),
+    ("DescribeNamespace", lambda docs: docs.count(timeout_s=SOON_S)),
+    ("ListNamespaces", lambda docs: docs.namespaces(timeout_s=SOON_S)),
+]
+
+
+@pytest.mark.parametrize(("method", "call"), WAITING, ids=[method for method, _ in WAITING])
+def test_who_says_nothing_has_until_the_deadline(
+    docs: Docs, answers: Answers, method: str, call: Callable[[Docs], object]
+) -> None:
+    answers[method] = NOTHING
+    started = time.monotonic()
+    with pytest.raises(DeadlineError):
+        call(docs)
+    assert time.monotonic() - started < 20 * SOON_S
