@@ -76,13 +76,12 @@ class Connections:
 
 
 def _connected(server: httpx.URL, connect_s: float) -> HTTPConnection:
+    host = server.raw_host.decode("ascii")  # names beyond ASCII are spelt as DNS has them
     if server.scheme == "https":
         port, context = server.port or 443, trusted()
-        made: HTTPConnection = HTTPSConnection(
-            server.host, port, timeout=connect_s, context=context
-        )
+        made: HTTPConnection = HTTPSConnection(host, port, timeout=connect_s, context=context)
     else:
-        made = HTTPConnection(server.host, server.port or 80, timeout=connect_s)
+        made = HTTPConnection(host, server.port or 80, timeout=connect_s)
     try:
         made.connect()
     except BaseException:

@@ -34,8 +34,12 @@ class ByHand:
 
     def __init__(self, address: tuple[str, int], name: str) -> None:
         host, port = address
-        client = chromadb.HttpClient(host, port, settings=Settings(anonymized_telemetry=False))
-        self.collection = client.get_collection(name, embedding_function=None)
+        settings = Settings(anonymized_telemetry=False)
+        self.client: Any = chromadb.HttpClient(host, port, settings=settings)
+        self.collection = self.client.get_collection(name, embedding_function=None)
+
+    def close(self) -> None:
+        self.client.close()
 
     def fields(
         self, key: str, item: dict[str, Any], length: float, number: float
