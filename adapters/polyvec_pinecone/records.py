@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -123,18 +122,21 @@ class Records:
     def page(
         self, target: Target, condition: Any, token: str | None, limit: int
     ) -> tuple[list[Row], str | None]:
-        """Return the records of one page by metadata, and the token of the next."""
+        """Return the records of one page by metadata, and the token of the next.
+
+        Over REST in any case: its object of records has the server's order, a map over gRPC none.
+        """
         answer = self.call(
             target,
             "fetch_by_metadata",
+            rest=True,
             filter=condition,
             limit=_requests.page_rows(target.collection.dimension, limit),
             pagination_token=token,
         )
         if answer is None:
             return [], None
-        # A map of records: over gRPC it has no order, and a page is to be the same each time.
-        rows = sorted(_answers.rows_of(answer.vectors.values()), key=itemgetter(0))
+        rows = _answers.rows_of(answer.vectors.values())
         return rows, None if answer.pagination is None else answer.pagination.next
 
     def listed(
@@ -207,7 +209,8 @@ class Records:
     ) -> Any:
         """Return what an index answers; `absent` where the namespace does not exist.
 
-        With `rest` over REST in any case: answers over gRPC have no log sequence numbers.
+        With `rest` over REST in any case, for what gRPC does not tell: log sequence numbers, and
+        the order of records.
 
         Raises
         ------

@@ -307,6 +307,26 @@ def test_a_count_that_a_dry_run_cannot_tell_is_by_reading(
     assert docs.count(F("n").exists()) == 99
 
 
+@pytest.mark.parametrize("options", ["", "&grpc=true"])
+def test_a_page_by_metadata_keeps_the_order_of_the_server(stub: Stub, options: str) -> None:
+    """Also by gRPC, where a map of records has none: a page comes over REST there."""
+    record = {"values": [1.0, 2.0, 3.0], "metadata": {"_polyvec_terms": TERMS}}
+    found = {key: {"id": key, **record} for key in ("r2", "r10", "r1")}
+    stub.on("POST /vectors/fetch_by_metadata", {**EMPTY, "vectors": found})
+    with polyvec.connect(f"{stub.url}{options}") as store:
+        [batch] = store.collection("docs").scan(filter=F("n").exists(), include=())
+    assert batch.ids == ["r2", "r10", "r1"]
+
+
+def test_records_come_in_the_order_of_their_ids_in_a_list(
+    stub: Stub, docs: Collection[Any]
+) -> None:
+    record = {"values": [1.0, 2.0, 3.0], "metadata": {"_polyvec_terms": TERMS}}
+    found = {key: {"id": key, **record} for key in ("c", "a", "d", "b")}
+    stub.on("GET /vectors/fetch", {**EMPTY, "vectors": found})
+    assert [one.id for one in docs.get(["b", "x", "a", "d"])] == ["b", "a", "d"]
+
+
 def test_waiting_by_log_sequence_numbers(stub: Stub, docs: Collection[Any]) -> None:
     """One search a poll, not one for each record."""
     lsn = {"x-pinecone-request-lsn": "70"}
