@@ -1,4 +1,4 @@
-"""Connections to Pinecone, in both colours. By hand."""
+"""The vendor's clients of one store, in both colours. By hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from polyvec_pinecone._config import PineconeConfig
 
 KEEP_ALIVE: Final = 40
-"""Connections of each host; the client keeps half of them alive."""
+"""Connections of each host in the asynchronous store; the client keeps half of them alive."""
 
 NO_KEY: Final = "none"
 """The client wants a key; a server that is given by its host may do without."""

@@ -20,7 +20,8 @@ import grpc  # type: ignore[import-untyped]  # it has none, and stubs would be o
 import httpx
 from google.protobuf import json_format  # type: ignore[import-untyped]  # stubs are another package
 from tests.services import Server
-from tests.services.door import Door
+from tests.services.forward import Forward
+from tests.services.one_port import OnePort
 from tests.services.pinecone import Gateway
 from tests.services.pinecone_messages import BY_NAME
 
@@ -72,9 +73,6 @@ CALLS: Final = {
     "Upsert": Call("POST", "/vectors/upsert", "UpsertRequest", "UpsertResponse"),
     "Query": Call("POST", "/query", "QueryRequest", "QueryResponse"),
     "Fetch": Call("GET", "/vectors/fetch", "FetchRequest", "FetchResponse"),
-    "FetchByMetadata": Call(
-        "POST", "/vectors/fetch_by_metadata", "FetchByMetadataRequest", "FetchByMetadataResponse"
-    ),
     "List": Call("GET", "/vectors/list", "ListRequest", "ListResponse"),
     "Update": Call("POST", "/vectors/update", "UpdateRequest", "UpdateResponse"),
     "Delete": Call("POST", "/vectors/delete", "DeleteRequest", "DeleteResponse"),
@@ -104,10 +102,11 @@ class Data:
         methods = {name: self._handler(call) for name, call in CALLS.items()}
         handler = grpc.method_handlers_generic_handler("VectorService", methods)
         self._server.add_generic_rpc_handlers((handler,))
-        behind: int = self._server.add_insecure_port("127.0.0.1:0")
+        port: int = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
-        self._door = Door(self._asked, behind)
-        self.port = self._door.port
+        self._rest = Forward(self._asked)
+        self._both = OnePort(self._rest.place, ("127.0.0.1", port))
+        self.port = self._both.address[1]
 
     def _handler(self, call: Call) -> Any:
         def answer(request: Any, context: Any) -> Any:
@@ -145,7 +144,8 @@ class Data:
 
     def stop(self) -> None:
         """End it."""
-        self._door.stop()
+        self._both.close()
+        self._rest.stop()
         self._server.stop(None)
         self._http.close()
 
@@ -177,8 +177,8 @@ class GrpcGateway(Server):
         self._data: dict[str, Data] = {}
         self._lock = threading.Lock()
         self._http = httpx.Client(base_url=gateway.base, timeout=PATIENCE_S)
-        self._control = Door(self._asked)
-        self.address = ("127.0.0.1", self._control.port)
+        self._control = Forward(self._asked)
+        self.address = self._control.place
         self.url = self.through(*self.address)
         self.what = f"{gateway.what}, by gRPC"
 

@@ -1,4 +1,4 @@
-"""The messages of Pinecone's gRPC, as far as vectors need them.
+"""The messages of Pinecone's gRPC that the adapter's verbs are made of.
 
 The numbers and types are those of the published protocol, `db_data` 2025-10, which the client
 speaks (https://github.com/pinecone-io/pinecone-python-client, rust/proto). Names do not travel.
@@ -29,12 +29,6 @@ MESSAGES: Final = {
     "DeleteResponse": "",
     "FetchRequest": "ids:1 string*, namespace:2 string",
     "FetchResponse": "vectors:1 Vector{}, namespace:2 string, usage:3 Usage",
-    "FetchByMetadataRequest": (
-        "namespace:1 string, filter:2 Struct, limit:3 uint32, pagination_token:4 string"
-    ),
-    "FetchByMetadataResponse": (
-        "vectors:1 Vector{}, namespace:2 string, usage:3 Usage, pagination:4 Pagination"
-    ),
     "ListRequest": "prefix:1 string, limit:2 uint32, pagination_token:3 string, namespace:4 string",
     "ListItem": "id:1 string",
     "ListResponse": (

@@ -10,14 +10,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import urllib.request
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, urlsplit
 
 from tests.services import Absent, Foreign, Server, docker, given_url
+from tests.services.one_port import OnePort
 from tests.services.process import Process, answers
 
 if TYPE_CHECKING:
@@ -162,46 +162,6 @@ def _through(host: str, port: int) -> str:
     """Return a URL that leads REST and gRPC to one port; two names pass the client's check."""
     other = "localhost" if host == "127.0.0.1" else "127.0.0.1"
     return f"weaviate://{host}:{port}?grpc_host={other}&grpc_port={port}"
-
-
-class OnePort:
-    """One port for REST and gRPC, so that one proxy stands before both.
-
-    Parameters
-    ----------
-    rest, grpc
-        Where they are.
-    """
-
-    def __init__(self, rest: tuple[str, int], grpc: tuple[str, int]) -> None:
-        self._rest, self._grpc = rest, grpc
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.address: tuple[str, int] = self._listening.getsockname()[:2]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            client, _ = self._listening.accept()
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with client, suppress(OSError):
-            # HTTP/2, which is gRPC's, begins with "PRI * HTTP/2.0".
-            place = self._grpc if client.recv(4, socket.MSG_PEEK) == b"PRI " else self._rest
-            with socket.create_connection(place) as server:
-                back = threading.Thread(target=_pump, args=(server, client), daemon=True)
-                back.start()
-                _pump(client, server)
-                back.join()
-
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65_536):
-            target.sendall(data)
-    for each in (source, target):
-        with suppress(OSError):
-            each.shutdown(socket.SHUT_RDWR)
 
 
 class ForeignWeaviate(Foreign):

@@ -1,7 +1,6 @@
-"""Data over gRPC: the client's own transport against answers of the published messages.
+"""Data over gRPC: that it goes there, and what becomes of errors and of silence.
 
-No server of Pinecone's speaks gRPC here, so this shows that the option reaches the client, that
-deadlines and errors come through, and no more than that.
+What records and filters mean over gRPC is the conformance suite's, `TestPineconeGrpc`.
 """
 
 from __future__ import annotations

@@ -1,13 +1,10 @@
-"""A port that speaks HTTP/1.1 as it is told to, and hands HTTP/2 on to another port."""
+"""A server of HTTP/1.1 that asks another one, in its own way."""
 
 from __future__ import annotations
 
-import socket
-import socketserver
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
 import httpx
@@ -15,47 +12,29 @@ import httpx
 Asking = Callable[[str, str, bytes, Mapping[str, str]], httpx.Response]
 """From method, path, body and headers of a request to the answer."""
 
-PREFACE: Final = b"PRI"
-"""HTTP/2 begins with it: RFC 9113, 3.4."""
-
 OF_ONE_CONNECTION: Final = frozenset(
     {"connection", "content-encoding", "content-length", "host", "transfer-encoding"}
 )
 """Headers that are not handed on."""
 
-CHUNK: Final = 65_536
 
-
-class Door(socketserver.ThreadingTCPServer):
-    """The port, on loopback.
+class Forward(ThreadingHTTPServer):
+    """The server, on a free port of loopback.
 
     Parameters
     ----------
     asking
-        Answers requests of HTTP/1.1.
-    http2_port
-        Where HTTP/2 is spoken, if anywhere.
+        Answers requests.
     """
 
     daemon_threads = True
 
-    def __init__(self, asking: Asking, http2_port: int | None = None) -> None:
+    def __init__(self, asking: Asking) -> None:
         self.asking = asking
-        self._http2_port = http2_port
-        super().__init__(("127.0.0.1", 0), socketserver.BaseRequestHandler)
-        self.port: int = self.server_address[1]
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.place = ("127.0.0.1", self.server_port)
+        """Host and port."""
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
-
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        """Serve one connection."""
-        if request.recv(len(PREFACE), socket.MSG_PEEK) == PREFACE and self._http2_port is not None:
-            with socket.create_connection(("127.0.0.1", self._http2_port)) as behind:
-                back = threading.Thread(target=_copy, args=(behind, request), daemon=True)
-                back.start()
-                _copy(request, behind)
-                back.join()
-        else:
-            _Http(request, client_address, self)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: clients go away in the middle of things."""
@@ -66,18 +45,10 @@ class Door(socketserver.ThreadingTCPServer):
         self.server_close()
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(CHUNK):
-            target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
-
-
-class _Http(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: Any
     disable_nagle_algorithm = True
+    server: Any
 
     def _pass(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
